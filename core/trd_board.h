@@ -1,0 +1,373 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The board: the shared-memory file that marketd alone writes and everyone
+ * else maps read-only.  This header is its layout and the readers' side;
+ * trd_board_write.h is the writer's, trd_board_map.h opens the file.
+ *
+ *   +------------------+ 0
+ *   | header           |  fixed part: magic, layout, sizes, sections, hash
+ *   |                  |  live part: heartbeat, seq, counters
+ *   +------------------+ 4096
+ *   | INSTRUMENTS      |  256 bytes each, never change while a board lives
+ *   | INDEX            |  open-addressed hash of every alias, 64 bytes each
+ *   | QUOTES           |  128 bytes each, sequence-locked and hashed
+ *   | ENTRY_PAGES      |  three page descriptors an instrument
+ *   | PAGES            |  descriptors of the whole-market pages, plain, gzip
+ *   | PAGE_DATA        |  two buffers a page
+ *   | JOURNAL          |  ring of "instrument N changed, seq S"
+ *   | SOURCES          |  state and counters of each feed
+ *   | CANDLES, TRADES, |  room for rings of fixed capacity; their writers
+ *   | DEPTH            |  come later and change only the layout version
+ *   +------------------+ file_size
+ *
+ * Rules for readers.  Nothing that was read from the file is believed before
+ * it is checked: trd_board_open() copies the checked geometry into private
+ * memory, and every index and length read later is bounded by that copy.
+ * Readers never wait and never lock: a bounded number of tries, and each
+ * record carries a hash over its own bytes, so a torn, truncated or
+ * overwritten record is found whatever the cause.  A quote or page that a
+ * function returned TRD_OK for is a private copy that was whole when written.
+ *
+ * Threads: a trd_board_t is used by one thread; any number of processes read.
+ */
+
+#ifndef TRD_BOARD_H
+#define TRD_BOARD_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trd_quote.h"
+#include "trd_rc.h"
+
+#define TRD_BOARD_MAGIC        "TRDBOARD"
+#define TRD_BOARD_LAYOUT       1
+#define TRD_BOARD_HEADER_SIZE  4096
+#define TRD_BOARD_TRIES        8        /* of a reader before TRD_AGAIN */
+#define TRD_BOARD_MAX          65536    /* instruments, at the very most */
+#define TRD_PAGE_MAX           (1U << 30)
+#define TRD_INDEX_KEY_LEN      54       /* BASE-QUOTE fits: 24 + 1 + 24 */
+
+enum {
+    TRD_SECTION_INSTRUMENTS = 0,
+    TRD_SECTION_INDEX,
+    TRD_SECTION_QUOTES,
+    TRD_SECTION_ENTRY_PAGES,
+    TRD_SECTION_PAGES,
+    TRD_SECTION_PAGE_DATA,
+    TRD_SECTION_JOURNAL,
+    TRD_SECTION_SOURCES,
+    TRD_SECTION_CANDLES,
+    TRD_SECTION_TRADES,
+    TRD_SECTION_DEPTH,
+    TRD_SECTION_N
+};
+
+/* pages of one instrument */
+enum {
+    TRD_ENTRY_QUOTE = 0,
+    TRD_ENTRY_SIGNAL,
+    TRD_ENTRY_BINARY,
+    TRD_ENTRY_N
+};
+
+/* pages of the whole market */
+enum {
+    TRD_PAGE_PRICES = 0,
+    TRD_PAGE_PRICES_CLASS,                                  /* + class */
+    TRD_PAGE_OVERVIEW = TRD_PAGE_PRICES_CLASS + TRD_CLASS_N,
+    TRD_PAGE_SUMMARY,
+    TRD_PAGE_SYMBOLS,
+    TRD_PAGE_INSTRUMENTS,
+    TRD_PAGE_MARKET_CARD,
+    TRD_PAGE_SIGNALS,
+    TRD_PAGE_SIGNALS_CLASS,                                 /* + class */
+    TRD_PAGE_BINARY = TRD_PAGE_SIGNALS_CLASS + TRD_CLASS_N,
+    TRD_PAGE_BINARY_STREAM,
+    TRD_PAGE_ANALYSIS,
+    TRD_PAGE_TRENDS,
+    TRD_PAGE_RECOMMENDATIONS,
+    TRD_PAGE_SIGNALS_CARD,
+    TRD_PAGE_N
+};
+
+enum {
+    TRD_VARIANT_PLAIN = 0,
+    TRD_VARIANT_GZIP,
+    TRD_VARIANT_N
+};
+
+typedef struct {
+    uint64_t  offset;
+    uint64_t  size;
+    uint32_t  count;
+    uint32_t  stride;
+} trd_section_t;
+
+/* why an update was refused; index of trd_source_stats_t.refused */
+typedef enum {
+    TRD_REFUSED_NOT = 0,        /* accepted */
+    TRD_REFUSED_ZERO,
+    TRD_REFUSED_NEGATIVE,
+    TRD_REFUSED_CROSSED,
+    TRD_REFUSED_JUMP,
+    TRD_REFUSED_FUTURE,
+    TRD_REFUSED_OLDER,          /* an older update after a newer one */
+    TRD_REFUSED_PARSE,
+    TRD_REFUSED_UNKNOWN,        /* a symbol that the catalogue lacks */
+    TRD_REFUSED_OVERFLOW,
+    TRD_REFUSED_N
+} trd_refused_t;
+
+/* why a source connects again */
+typedef enum {
+    TRD_RECONNECT_REFUSED = 0,  /* could not connect */
+    TRD_RECONNECT_CLOSED,       /* the peer said goodbye */
+    TRD_RECONNECT_LOST,         /* the connection broke */
+    TRD_RECONNECT_MUTE,         /* connected, but nothing came */
+    TRD_RECONNECT_PROTOCOL,     /* not HTTP or WebSocket as agreed */
+    TRD_RECONNECT_LIMITED,      /* 429 or 418 */
+    TRD_RECONNECT_AGE,          /* we leave before the 24-hour limit */
+    TRD_RECONNECT_N
+} trd_reconnect_t;
+
+typedef enum {
+    TRD_STATE_DOWN = 0,
+    TRD_STATE_CONNECTED,
+    TRD_STATE_STALE             /* connected, but not heard from */
+} trd_source_state_t;
+
+/* Single words that the writer stores and readers load one by one. */
+typedef struct {
+    _Atomic uint32_t  source;           /* trd_source_t, 0 = unused */
+    _Atomic uint32_t  state;            /* trd_source_state_t */
+    _Atomic int64_t   connected_ms;     /* wall clock; 0 = never */
+    _Atomic int64_t   heard_ms;         /* any byte from the peer */
+    _Atomic int64_t   updated_ms;       /* last accepted update */
+    _Atomic uint64_t  messages;
+    _Atomic uint64_t  bytes;
+    _Atomic uint64_t  updates;
+    _Atomic uint64_t  refused[12];
+    _Atomic uint64_t  reconnects[8];
+    uint64_t          reserved[5];
+} trd_source_stats_t;
+
+_Static_assert(sizeof(trd_source_stats_t) == 256, "source layout");
+_Static_assert(TRD_REFUSED_N <= 12 && TRD_RECONNECT_N <= 8, "source layout");
+
+#define TRD_LAG_BUCKETS  24     /* bucket i: update to page in < 2^i us */
+
+typedef struct {
+    /* fixed part: written before the file is published, never after */
+    char              magic[8];
+    uint32_t          layout;
+    uint32_t          header_size;
+    uint64_t          file_size;
+    uint64_t          generation;       /* grows with each board */
+    int64_t           started_ms;
+    uint32_t          capacity;         /* instruments there is room for */
+    uint32_t          instruments;      /* instruments there are */
+    uint32_t          writer_pid;
+    uint32_t          map_version;      /* of the binary map, see docs */
+    trd_section_t     section[TRD_SECTION_N];
+    uint64_t          fixed_hash;       /* of all bytes above */
+
+    /* live part */
+    _Alignas(64) _Atomic int64_t  heartbeat_mono_ms;    /* CLOCK_MONOTONIC */
+    _Atomic int64_t               heartbeat_ms;         /* wall clock */
+    _Atomic uint32_t              closed;       /* 1: the writer left orderly */
+    _Alignas(64) _Atomic uint64_t seq;          /* of the newest journal entry */
+    _Alignas(64) _Atomic uint64_t pages_rendered;
+    _Atomic uint64_t              pages_bytes;
+    _Atomic uint64_t              pages_overflowed;
+    _Atomic uint64_t              lag_us[TRD_LAG_BUCKETS];
+    _Atomic uint64_t              lag_sum_us;
+    _Atomic uint32_t              stale;        /* instruments stale now */
+    _Atomic uint32_t              quoted;       /* instruments with a quote */
+} trd_board_header_t;
+
+_Static_assert(sizeof(trd_board_header_t) <= TRD_BOARD_HEADER_SIZE,
+               "header layout");
+
+typedef struct {
+    uint32_t  hash;
+    uint32_t  instrument;                   /* number + 1; 0 = free */
+    uint8_t   len;
+    char      key[TRD_INDEX_KEY_LEN + 1];   /* upper case */
+} trd_index_entry_t;
+
+_Static_assert(sizeof(trd_index_entry_t) == 64, "index layout");
+
+#define TRD_QUOTE_WORDS  (sizeof(trd_quote_t) / 8)
+
+/* lock: odd while being written.  hash: over the words. */
+typedef struct {
+    _Alignas(64) _Atomic uint64_t  lock;
+    _Atomic uint64_t               word[TRD_QUOTE_WORDS];
+    _Atomic uint64_t               hash;
+    uint64_t                       reserved;
+} trd_quote_slot_t;
+
+_Static_assert(sizeof(trd_quote_slot_t) == 128, "quote slot layout");
+
+/*
+ * A page's version counts its publications; its parity tells which buffer
+ * holds the newest.  The writer fills the other buffer, then stores the
+ * version, so a reader of the newest is disturbed only if two renderings
+ * pass while it copies.
+ */
+typedef struct {
+    _Alignas(64) _Atomic uint64_t  version;     /* 0 = never rendered */
+    uint64_t                       offset[2];   /* of a trd_page_buffer_t */
+    uint64_t                       capacity;    /* of a body */
+    uint64_t                       reserved[4];
+} trd_page_t;
+
+typedef struct {
+    uint64_t  hash;             /* of the body, seeded with the rest */
+    uint64_t  seq;              /* of the newest quote in it */
+    int64_t   rendered_ms;
+    uint32_t  len;
+    uint32_t  page;             /* which page this is, against mix-ups */
+    /* the body follows */
+} trd_page_buffer_t;
+
+_Static_assert(sizeof(trd_page_buffer_t) == 32, "page buffer layout");
+
+typedef enum {
+    TRD_CHANGE_QUOTE = 1,       /* a new quote */
+    TRD_CHANGE_STALE            /* the same quote turned stale */
+} trd_change_t;
+
+typedef struct {
+    _Atomic uint64_t  seq;      /* stored last; entry i of a ring holds the
+                                   seq that is i modulo the ring's size */
+    _Atomic uint64_t  what;     /* instrument | trd_change_t << 32 */
+} trd_journal_entry_t;
+
+/* records of the sections that are only laid out yet */
+typedef struct {
+    int64_t   open_ms;
+    int64_t   open_e8, high_e8, low_e8, close_e8;
+    int64_t   volume_e8, quote_volume_e8;
+    uint32_t  trades;
+    uint32_t  flags;
+} trd_candle_t;
+
+typedef struct {
+    uint64_t  seq;
+    uint64_t  id;
+    int64_t   price_e8, quantity_e8;
+    int64_t   exchange_ms;
+    uint32_t  flags;
+    uint32_t  reserved;
+} trd_trade_t;
+
+typedef struct {
+    int64_t   price_e8, quantity_e8;
+} trd_level_t;
+
+/* the reader's handle: private memory, checked geometry */
+typedef struct {
+    const uint8_t              *base;
+    size_t                      size;
+    const trd_board_header_t   *header;
+    const trd_instrument_t     *instruments;
+    const trd_index_entry_t    *index;
+    const trd_quote_slot_t     *quotes;
+    const trd_page_t           *entry_pages;
+    const trd_page_t           *pages;
+    const trd_journal_entry_t  *journal;
+    const trd_source_stats_t   *sources;
+    uint64_t                    generation;
+    uint32_t                    n;              /* instruments */
+    uint32_t                    index_mask;
+    uint32_t                    journal_mask;
+    uint32_t                    nsources;
+    uint32_t                    map_version;
+    int64_t                     started_ms;
+} trd_board_t;
+
+/*
+ * Checks a mapped file of `size` bytes and fills `b`.  On anything but TRD_OK
+ * *why names the fault in a few words (static text).
+ */
+trd_rc_t trd_board_open(trd_board_t *b, const void *base, size_t size,
+    const char **why) TRD_MUST_CHECK;
+
+/*
+ * Finds an instrument by any alias, in any case: BTC, BTCUSDT, BTC-USDT,
+ * BTC/USDT.  TRD_NOT_FOUND; TRD_CORRUPT if the index makes no sense.
+ */
+trd_rc_t trd_board_find(const trd_board_t *b, const char *name, size_t len,
+    uint32_t *instrument) TRD_MUST_CHECK;
+
+/* A copy of the record with every string ended.  TRD_CORRUPT: nonsense. */
+trd_rc_t trd_board_instrument(const trd_board_t *b, uint32_t instrument,
+    trd_instrument_t *out) TRD_MUST_CHECK;
+
+/*
+ * A private, whole copy.  out->has is 0 if there is no quote yet.
+ * TRD_AGAIN: not settled after TRD_BOARD_TRIES; TRD_CORRUPT: hash is wrong.
+ */
+trd_rc_t trd_board_quote(const trd_board_t *b, uint32_t instrument,
+    trd_quote_t *out) TRD_MUST_CHECK;
+
+/* Pages by their place; NULL if out of range. */
+const trd_page_t *trd_board_entry_page(const trd_board_t *b,
+    uint32_t instrument, unsigned kind);
+const trd_page_t *trd_board_page(const trd_board_t *b, unsigned page,
+    unsigned variant);
+
+/*
+ * Reading a page takes two steps, so that the caller can allocate what is
+ * needed and the body is copied once:
+ *
+ *     rc = trd_page_begin(b, page, attempt, &view);  how long is it?
+ *     rc = trd_page_copy(&view, buf);                 buf holds view.len bytes
+ *
+ * begin: TRD_NOT_FOUND if never rendered, TRD_CORRUPT if it makes no sense.
+ * copy: TRD_AGAIN if the page moved on meanwhile: begin again, at most
+ * TRD_BOARD_TRIES times; the last tries take the previous copy.
+ */
+typedef struct {
+    const trd_page_buffer_t  *buffer;
+    uint64_t                  seq;
+    uint64_t                  hash;
+    int64_t                   rendered_ms;
+    uint32_t                  len;
+    uint32_t                  page;
+} trd_page_view_t;
+
+trd_rc_t trd_page_begin(const trd_board_t *b, const trd_page_t *page,
+    unsigned attempt, trd_page_view_t *view) TRD_MUST_CHECK;
+trd_rc_t trd_page_copy(const trd_page_view_t *view, void *buf)
+    TRD_MUST_CHECK;
+
+/*
+ * The journal entry of `seq`.  TRD_AGAIN: not written yet.  TRD_NOT_FOUND:
+ * already overwritten, the reader was overrun and must resynchronise.
+ */
+trd_rc_t trd_board_journal(const trd_board_t *b, uint64_t seq,
+    uint32_t *instrument, trd_change_t *change) TRD_MUST_CHECK;
+
+/* seq of the newest journal entry */
+uint64_t trd_board_seq(const trd_board_t *b);
+
+/* ms since the writer's last heartbeat; mono_ms from CLOCK_MONOTONIC.  A
+   heartbeat from the future (another boot's board) counts as very old. */
+int64_t trd_board_age(const trd_board_t *b, int64_t mono_ms);
+
+/* upper-cases ASCII; the hash of the index */
+uint32_t trd_symbol_hash(const char *name, size_t len, char *upper);
+
+/* hashes shared with the writer */
+uint64_t trd_quote_hash(const uint64_t *words);
+uint64_t trd_page_hash(const void *body, uint32_t len, uint64_t seq,
+    int64_t rendered_ms, uint32_t page);
+uint64_t trd_header_hash(const trd_board_header_t *h);
+
+#endif /* TRD_BOARD_H */
