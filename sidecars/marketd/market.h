@@ -1,0 +1,69 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The market as marketd knows it: the catalogue, the state of every
+ * instrument, the board that publishes it, and what must be rendered anew.
+ * One thread.  Sources call market_apply(); everything else follows.
+ */
+
+#ifndef MARKETD_MARKET_H
+#define MARKETD_MARKET_H
+
+#include "trd_apply.h"
+#include "trd_board_write.h"
+
+#include "catalogue.h"
+#include "config.h"
+
+struct render_s;
+
+typedef struct market_s {
+    const marketd_config_t  *config;
+    const catalogue_t       *catalogue;
+    trd_board_writer_t       writer;
+    trd_state_t             *states;        /* one an instrument */
+    trd_limits_t             limits;
+    struct render_s         *render;
+    int64_t                  now_ms;        /* wall clock, or the virtual one;
+                                               kept by market_clock() */
+    int                      virtual_clock;
+    uint32_t                 quoted;
+    uint32_t                 stale;
+} market_t;
+
+/*
+ * config, catalogue and an open writer must be set.  -1: no memory.
+ */
+int market_init(market_t *m, const marketd_config_t *config,
+    const catalogue_t *catalogue);
+void market_free(market_t *m);
+
+/* Reads the clock; once a batch of messages is enough.  A source that runs on
+   virtual time calls market_set_clock() instead, and marks are judged by it. */
+void market_clock(market_t *m);
+void market_set_clock(market_t *m, int64_t now_ms);
+
+/*
+ * Judges and publishes an update.  Counts it, accepted or refused, with the
+ * source's stats; refusals are logged at a limited rate.
+ */
+trd_refused_t market_apply(market_t *m, trd_source_stats_t *stats,
+    uint32_t instrument, const trd_update_t *u);
+
+/* Counts a refusal that happened before an update came to be (PARSE, UNKNOWN,
+   OVERFLOW), and logs it at a limited rate.  what: short text, may be NULL. */
+void market_refuse(market_t *m, trd_source_stats_t *stats,
+    trd_refused_t reason, const char *what, size_t len);
+
+/* The instrument of an exchange symbol, whose source is `source`; -1: none. */
+int32_t market_find(const market_t *m, trd_source_t source,
+    const char *exchange_symbol, size_t len);
+
+/* Turns quotes stale whose time has come; call every few dozen ms. */
+void market_sweep(market_t *m);
+
+/* All instruments of a source: ids may start over (see trd_apply). */
+void market_reconnected(market_t *m, trd_source_t source);
+
+#endif /* MARKETD_MARKET_H */
