@@ -48,7 +48,10 @@ trd_rc_t trd_decimal_change(int64_t now_e8, int64_t then_e8, unsigned places,
 trd_rc_t trd_decimal_scale(int64_t value_e8, int64_t num, int64_t den,
     int64_t *out_e8) TRD_MUST_CHECK;
 
-/* rounds half away from zero to a number of decimals (0..8) */
+/*
+ * Rounds half away from zero to a number of decimals (0..8); towards zero
+ * where the result would not fit.
+ */
 int64_t trd_decimal_round(int64_t e8, unsigned places);
 
 /* how many decimals a step such as 0.01 needs (0..8) */
