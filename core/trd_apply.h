@@ -45,7 +45,7 @@ trd_refused_t trd_apply(trd_state_t *s, const trd_update_t *u,
     const trd_limits_t *limits, uint32_t stale_after_ms, int64_t now_ms,
     int *changed);
 
-/* A new connection: ids may start over, tickers count again until books do. */
+/* A new connection: the tickers' bid and ask count again until a book comes. */
 void trd_apply_reconnected(trd_state_t *s);
 
 /* Is the quote stale now?  Only of quotes that there are (has != 0). */

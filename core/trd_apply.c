@@ -1,0 +1,368 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Judges updates and folds them into quotes; the rules are in trd_apply.h.
+ */
+
+#include <stddef.h>
+#include <string.h>
+
+#include "trd_apply.h"
+#include "trd_decimal.h"
+
+
+#define TRD_CHANGE_PLACES  3
+#define TRD_DAY_VALUES     (TRD_HAS_OPEN | TRD_HAS_HIGH | TRD_HAS_LOW          \
+                            | TRD_HAS_VOLUME | TRD_HAS_QUOTE_VOLUME)
+
+
+static trd_refused_t trd_judge_values(const trd_update_t *u);
+static int trd_judge_jump(const trd_quote_t *q, const trd_update_t *u,
+    uint32_t max_jump_bp);
+static unsigned trd_select(trd_state_t *s, const trd_update_t *u, int fresh);
+static void trd_fold(trd_quote_t *q, const trd_update_t *u, unsigned take);
+
+
+static const char *const  trd_refused_names[TRD_REFUSED_N] = {
+    "accepted", "zero", "negative", "crossed", "jump", "future", "older",
+    "parse", "unknown_symbol", "overflow"
+};
+
+static const char *const  trd_reconnect_names[TRD_RECONNECT_N] = {
+    "refused", "closed", "lost", "mute", "protocol", "limited", "age"
+};
+
+
+const char *
+trd_refused_name(unsigned refused)
+{
+    return refused < TRD_REFUSED_N ? trd_refused_names[refused] : NULL;
+}
+
+
+const char *
+trd_reconnect_name(unsigned reconnect)
+{
+    return reconnect < TRD_RECONNECT_N ? trd_reconnect_names[reconnect] : NULL;
+}
+
+
+static trd_refused_t
+trd_judge_values(const trd_update_t *u)
+{
+    unsigned       i;
+    trd_refused_t  worst;
+
+    const struct {
+        uint32_t  bit;
+        int64_t   value;
+        int       zero_ok;
+    } v[] = {
+        { TRD_HAS_LAST, u->last_e8, 0 },
+        { TRD_HAS_BID, u->bid_e8, 0 },
+        { TRD_HAS_ASK, u->ask_e8, 0 },
+        { TRD_HAS_OPEN, u->open_e8, 0 },
+        { TRD_HAS_HIGH, u->high_e8, 0 },
+        { TRD_HAS_LOW, u->low_e8, 0 },
+        { TRD_HAS_VOLUME, u->volume_e8, 1 },
+        { TRD_HAS_QUOTE_VOLUME, u->quote_volume_e8, 1 }
+    };
+
+    worst = TRD_REFUSED_NOT;
+
+    for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+
+        if ((u->has & v[i].bit) == 0) {
+            continue;
+        }
+
+        if (v[i].value < 0) {
+            return TRD_REFUSED_NEGATIVE;
+        }
+
+        if (v[i].value == 0 && !v[i].zero_ok) {
+            worst = TRD_REFUSED_ZERO;
+        }
+    }
+
+    if (worst != TRD_REFUSED_NOT) {
+        return worst;
+    }
+
+    if ((u->has & TRD_HAS_BID) && (u->has & TRD_HAS_ASK)
+        && u->bid_e8 > u->ask_e8)
+    {
+        return TRD_REFUSED_CROSSED;
+    }
+
+    if ((u->has & TRD_HAS_HIGH) && (u->has & TRD_HAS_LOW)
+        && u->low_e8 > u->high_e8)
+    {
+        return TRD_REFUSED_CROSSED;
+    }
+
+    return TRD_REFUSED_NOT;
+}
+
+
+/*
+ * Compares each price of the update with the last good one of its kind, or
+ * with the last trade where there was none.
+ */
+
+static int
+trd_judge_jump(const trd_quote_t *q, const trd_update_t *u,
+    uint32_t max_jump_bp)
+{
+    int64_t   old, new;
+    unsigned  i;
+    __int128  diff;
+
+    for (i = 0; i < 3; i++) {
+
+        if ((u->has & (TRD_HAS_LAST << i)) == 0) {
+            continue;
+        }
+
+        new = i == 0 ? u->last_e8 : i == 1 ? u->bid_e8 : u->ask_e8;
+
+        if (q->has & (TRD_HAS_LAST << i)) {
+            old = i == 0 ? q->last_e8 : i == 1 ? q->bid_e8 : q->ask_e8;
+
+        } else if (q->has & TRD_HAS_LAST) {
+            old = q->last_e8;
+
+        } else {
+            continue;
+        }
+
+        diff = (__int128) new - old;
+        diff = diff < 0 ? -diff : diff;
+
+        if (diff * 10000 > (__int128) old * max_jump_bp) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Which values of the update are newer than what is known.  Should the ids of
+ * an exchange ever start over, quotes turn stale and the first lower id with
+ * a later time (books have none: the first of a new connection) is believed.
+ */
+
+static unsigned
+trd_select(trd_state_t *s, const trd_update_t *u, int fresh)
+{
+    unsigned  take;
+
+    take = u->has & ~(unsigned) TRD_HAS_TIME;
+
+    switch (u->kind) {
+
+    case TRD_UPDATE_TRADE:
+        if (u->id <= s->trade_id && (fresh || u->exchange_ms <= s->trade_ms)) {
+            return 0;
+        }
+
+        s->trade_id = u->id;
+        s->trade_ms = u->exchange_ms;
+        return take & TRD_HAS_LAST;
+
+    case TRD_UPDATE_BOOK:
+        if (u->id <= s->book_id && (fresh || s->book_seen)) {
+            return 0;
+        }
+
+        s->book_id = u->id;
+        s->book_seen = 1;
+        return take & (TRD_HAS_BID | TRD_HAS_ASK);
+
+    case TRD_UPDATE_TICKER:
+    case TRD_UPDATE_SNAPSHOT:
+        if (u->id < s->trade_id || (u->id == 0 && s->trade_ms)) {
+            take &= ~(unsigned) TRD_HAS_LAST;
+        }
+
+        break;
+
+    case TRD_UPDATE_MINI:
+        if (u->exchange_ms < s->trade_ms) {
+            take &= ~(unsigned) TRD_HAS_LAST;
+        }
+
+        break;
+
+    default:        /* TRD_UPDATE_QUOTE */
+        return u->exchange_ms < s->day_ms ? 0 : take;
+    }
+
+    if (u->exchange_ms < s->day_ms) {
+        take &= ~(unsigned) TRD_DAY_VALUES;
+        take &= ~(unsigned) (TRD_HAS_BID | TRD_HAS_ASK);
+    }
+
+    if (s->book_seen) {
+        take &= ~(unsigned) (TRD_HAS_BID | TRD_HAS_ASK);
+    }
+
+    if ((take & TRD_HAS_LAST) && u->id > s->trade_id) {
+        s->trade_id = u->id;
+    }
+
+    return take;
+}
+
+
+static void
+trd_fold(trd_quote_t *q, const trd_update_t *u, unsigned take)
+{
+    if (take & TRD_HAS_LAST) {
+        q->last_e8 = u->last_e8;
+    }
+
+    if (take & TRD_HAS_BID) {
+        q->bid_e8 = u->bid_e8;
+    }
+
+    if (take & TRD_HAS_ASK) {
+        q->ask_e8 = u->ask_e8;
+    }
+
+    if (take & TRD_HAS_OPEN) {
+        q->open_e8 = u->open_e8;
+    }
+
+    if (take & TRD_HAS_HIGH) {
+        q->high_e8 = u->high_e8;
+    }
+
+    if (take & TRD_HAS_LOW) {
+        q->low_e8 = u->low_e8;
+    }
+
+    if (take & TRD_HAS_VOLUME) {
+        q->volume_e8 = u->volume_e8;
+    }
+
+    if (take & TRD_HAS_QUOTE_VOLUME) {
+        q->quote_volume_e8 = u->quote_volume_e8;
+    }
+
+    q->has |= take;
+
+    /* a value that outgrew our range is unknown from then on, not old */
+    q->has &= ~u->dropped;
+
+    if (q->has & TRD_HAS_LAST) {
+        if ((q->has & TRD_HAS_HIGH) && q->last_e8 > q->high_e8) {
+            q->high_e8 = q->last_e8;
+        }
+
+        if ((q->has & TRD_HAS_LOW) && q->last_e8 < q->low_e8) {
+            q->low_e8 = q->last_e8;
+        }
+    }
+
+    if ((q->has & TRD_HAS_LAST) && (q->has & TRD_HAS_OPEN)
+        && trd_decimal_change(q->last_e8, q->open_e8, TRD_CHANGE_PLACES,
+                              &q->change_e8)
+           == TRD_OK)
+    {
+        q->has |= TRD_HAS_CHANGE;
+
+    } else {
+        q->has &= ~(uint32_t) TRD_HAS_CHANGE;
+    }
+}
+
+
+trd_refused_t
+trd_apply(trd_state_t *s, const trd_update_t *u, const trd_limits_t *limits,
+    uint32_t stale_after_ms, int64_t now_ms, int *changed)
+{
+    int            fresh;
+    unsigned       take;
+    trd_quote_t   *q, old;
+    trd_refused_t  refused;
+
+    *changed = 0;
+    q = &s->quote;
+
+    refused = trd_judge_values(u);
+    if (refused != TRD_REFUSED_NOT) {
+        return refused;
+    }
+
+    if (u->exchange_ms > now_ms + limits->max_future_ms) {
+        return TRD_REFUSED_FUTURE;
+    }
+
+    fresh = q->has && !q->stale && !trd_is_stale(s, stale_after_ms, now_ms);
+
+    if (fresh && limits->max_jump_bp
+        && trd_judge_jump(q, u, limits->max_jump_bp))
+    {
+        return TRD_REFUSED_JUMP;
+    }
+
+    take = trd_select(s, u, fresh);
+    if (take == 0) {
+        return TRD_REFUSED_OLDER;
+    }
+
+    /* a bid and an ask from two messages may cross; the newer one stands */
+    if ((take & TRD_HAS_BID) != 0 && (take & TRD_HAS_ASK) == 0
+        && (q->has & TRD_HAS_ASK) && u->bid_e8 > q->ask_e8)
+    {
+        q->has &= ~(uint32_t) TRD_HAS_ASK;
+    }
+
+    if ((take & TRD_HAS_ASK) != 0 && (take & TRD_HAS_BID) == 0
+        && (q->has & TRD_HAS_BID) && u->ask_e8 < q->bid_e8)
+    {
+        q->has &= ~(uint32_t) TRD_HAS_BID;
+    }
+
+    old = *q;
+    trd_fold(q, u, take);
+
+    if (take & TRD_DAY_VALUES) {
+        s->day_ms = u->exchange_ms;
+    }
+
+    if (u->exchange_ms) {
+        s->lag_ms = now_ms - u->exchange_ms;
+
+        if (u->exchange_ms > q->exchange_ms) {
+            q->exchange_ms = u->exchange_ms;
+            q->has |= TRD_HAS_TIME;
+        }
+    }
+
+    q->received_ms = now_ms;
+    q->stale = s->lag_ms > (int64_t) stale_after_ms;
+
+    *changed = memcmp(&old, q, sizeof(old)) != 0;
+
+    return TRD_REFUSED_NOT;
+}
+
+
+void
+trd_apply_reconnected(trd_state_t *s)
+{
+    s->book_seen = 0;
+}
+
+
+int
+trd_is_stale(const trd_state_t *s, uint32_t stale_after_ms, int64_t now_ms)
+{
+    return now_ms - s->quote.received_ms > (int64_t) stale_after_ms
+           || s->lag_ms > (int64_t) stale_after_ms;
+}

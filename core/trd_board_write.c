@@ -1,0 +1,399 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The writer's side of the board; layout and rules: trd_board.h.
+ *
+ * Order matters because the writer may be killed between any two stores:
+ * a slot's lock stays odd, a page's version stays what it was, a journal
+ * entry's seq is stored after what it says.  None of these can hang a reader.
+ */
+
+#include <string.h>
+
+#include "trd_board_write.h"
+
+
+#define TRD_ENTRY_PAGE_SIZE   1024      /* a buffer with its head */
+#define TRD_MARKET_PAGE_HEAD  32768     /* what does not grow with n */
+#define TRD_MARKET_PAGE_EACH  1280      /* of an instrument in a page */
+#define TRD_SOURCES           16
+
+#define trd_align(n, a)  (((n) + ((a) - 1)) & ~(uint64_t) ((a) - 1))
+
+
+static uint64_t trd_board_lay(const trd_board_shape_t *shape,
+    trd_section_t *section);
+static uint64_t trd_market_page_size(uint32_t capacity);
+static void trd_pages_lay(trd_board_writer_t *w,
+    const trd_board_shape_t *shape);
+static size_t trd_symbol_len(const char *s);
+static uint32_t trd_alias(const trd_instrument_t *in, unsigned form,
+    char *name);
+static int trd_index_add(trd_index_entry_t *index, uint32_t mask,
+    const char *name, uint32_t len, uint32_t instrument, uint32_t *other);
+
+
+void
+trd_board_shape_default(trd_board_shape_t *shape)
+{
+    shape->capacity = 23;
+    shape->journal = 65536;
+    shape->candles = 1000;
+    shape->trades = 1000;
+    shape->depth = 20;
+}
+
+
+static uint64_t
+trd_market_page_size(uint32_t capacity)
+{
+    return TRD_MARKET_PAGE_HEAD + (uint64_t) capacity * TRD_MARKET_PAGE_EACH;
+}
+
+
+/* fills the sections and returns the file's size, 0 if out of bounds */
+
+static uint64_t
+trd_board_lay(const trd_board_shape_t *shape, trd_section_t *section)
+{
+    unsigned  i;
+    uint32_t  n, index;
+    uint64_t  end;
+
+    n = shape->capacity;
+
+    if (n == 0 || n > TRD_BOARD_MAX
+        || shape->journal < 2 || shape->journal > 1U << 26
+        || (shape->journal & (shape->journal - 1)) != 0
+        || shape->candles > 100000 || shape->trades > 100000
+        || shape->depth > 5000)
+    {
+        return 0;
+    }
+
+    /* four aliases an instrument, at most half full */
+    for (index = 64; index < n * 8; index *= 2) { /* void */ }
+
+    const struct {
+        uint64_t  count;
+        uint64_t  stride;
+        uint64_t  size;         /* 0: count * stride */
+    } plan[TRD_SECTION_N] = {
+        { n, sizeof(trd_instrument_t), 0 },
+        { index, sizeof(trd_index_entry_t), 0 },
+        { n, sizeof(trd_quote_slot_t), 0 },
+        { (uint64_t) n * TRD_ENTRY_N, sizeof(trd_page_t), 0 },
+        { TRD_PAGE_N * TRD_VARIANT_N, sizeof(trd_page_t), 0 },
+        { 0, 1, (uint64_t) n * TRD_ENTRY_N * 2 * TRD_ENTRY_PAGE_SIZE
+                + 2 * TRD_PAGE_N * TRD_VARIANT_N * trd_market_page_size(n) },
+        { shape->journal, sizeof(trd_journal_entry_t), 0 },
+        { TRD_SOURCES, sizeof(trd_source_stats_t), 0 },
+        { (uint64_t) n * TRD_INTERVALS * shape->candles,
+          sizeof(trd_candle_t), 0 },
+        { (uint64_t) n * shape->trades, sizeof(trd_trade_t), 0 },
+        { (uint64_t) n * shape->depth * 2, sizeof(trd_level_t), 0 }
+    };
+
+    end = TRD_BOARD_HEADER_SIZE;
+
+    for (i = 0; i < TRD_SECTION_N; i++) {
+
+        if (plan[i].count > UINT32_MAX) {
+            return 0;
+        }
+
+        section[i].offset = end;
+        section[i].count = (uint32_t) plan[i].count;
+        section[i].stride = (uint32_t) plan[i].stride;
+        section[i].size = plan[i].size ? plan[i].size
+                                       : plan[i].count * plan[i].stride;
+
+        end = trd_align(end + section[i].size, 4096);
+    }
+
+    return end;
+}
+
+
+uint64_t
+trd_board_size(const trd_board_shape_t *shape)
+{
+    trd_section_t  section[TRD_SECTION_N];
+
+    return trd_board_lay(shape, section);
+}
+
+
+static size_t
+trd_symbol_len(const char *s)
+{
+    const char  *end;
+
+    end = memchr(s, '\0', TRD_SYMBOL_LEN);
+
+    return end ? (size_t) (end - s) : TRD_SYMBOL_LEN;
+}
+
+
+/* forms 0 to 3: BTC, BTCUSDT, BTC-USDT, BTC/USDT; returns the length */
+
+static uint32_t
+trd_alias(const trd_instrument_t *in, unsigned form, char *name)
+{
+    size_t       n, m;
+    const char  *s;
+
+    if (form < 2) {
+        s = form == 0 ? in->symbol : in->exchange_symbol;
+        n = trd_symbol_len(s);
+        memcpy(name, s, n);
+        return (uint32_t) n;
+    }
+
+    n = trd_symbol_len(in->base);
+    m = trd_symbol_len(in->quote);
+
+    memcpy(name, in->base, n);
+    name[n] = form == 2 ? '-' : '/';
+    memcpy(name + n + 1, in->quote, m);
+
+    return (uint32_t) (n + 1 + m);
+}
+
+
+/* 0, or -1 if the name belongs to another instrument */
+
+static int
+trd_index_add(trd_index_entry_t *index, uint32_t mask, const char *name,
+    uint32_t len, uint32_t instrument, uint32_t *other)
+{
+    char                upper[TRD_INDEX_KEY_LEN];
+    uint32_t            hash, i;
+    trd_index_entry_t  *e;
+
+    hash = trd_symbol_hash(name, len, upper);
+
+    for (i = hash; /* void */; i++) {
+        e = &index[i & mask];
+
+        if (e->instrument == 0) {
+            break;
+        }
+
+        if (e->hash == hash && e->len == len
+            && memcmp(e->key, upper, len) == 0)
+        {
+            *other = e->instrument - 1;
+            return *other == instrument ? 0 : -1;
+        }
+    }
+
+    e->hash = hash;
+    e->len = (uint8_t) len;
+    memcpy(e->key, upper, len);
+    e->instrument = instrument + 1;
+
+    return 0;
+}
+
+
+static void
+trd_pages_lay(trd_board_writer_t *w, const trd_board_shape_t *shape)
+{
+    unsigned     j;
+    uint64_t     offset, size;
+    uint32_t     i, n;
+    trd_page_t  *page;
+
+    offset = w->header->section[TRD_SECTION_PAGE_DATA].offset;
+    n = shape->capacity * TRD_ENTRY_N;
+
+    for (i = 0; i < n + TRD_PAGE_N * TRD_VARIANT_N; i++) {
+        page = i < n ? &w->entry_pages[i] : &w->pages[i - n];
+        size = i < n ? TRD_ENTRY_PAGE_SIZE
+                     : trd_market_page_size(shape->capacity);
+
+        page->capacity = size - sizeof(trd_page_buffer_t);
+
+        for (j = 0; j < 2; j++) {
+            page->offset[j] = offset;
+            offset += size;
+        }
+    }
+}
+
+
+trd_rc_t
+trd_board_create(trd_board_writer_t *w, void *base, size_t size,
+    const trd_board_shape_t *shape, const trd_instrument_t *instruments,
+    uint32_t n, uint64_t generation, uint64_t first_seq, int64_t now_ms,
+    uint32_t pid, uint32_t *a, uint32_t *b)
+{
+    char                 name[TRD_INDEX_KEY_LEN];
+    uint32_t             i, form, len;
+    uint64_t             need;
+    trd_section_t        section[TRD_SECTION_N];
+    trd_index_entry_t   *index;
+    trd_board_header_t  *h;
+
+    need = trd_board_lay(shape, section);
+
+    if (need == 0 || need > size || n > shape->capacity) {
+        return TRD_OVERFLOW;
+    }
+
+    memset(w, 0, sizeof(*w));
+
+    w->base = base;
+    w->header = h = base;
+    w->n = n;
+    w->seq = first_seq;
+    w->journal_mask = shape->journal - 1;
+
+#define trd_at(name)  ((void *) (w->base + section[name].offset))
+    w->quotes = trd_at(TRD_SECTION_QUOTES);
+    w->entry_pages = trd_at(TRD_SECTION_ENTRY_PAGES);
+    w->pages = trd_at(TRD_SECTION_PAGES);
+    w->journal = trd_at(TRD_SECTION_JOURNAL);
+    w->sources = trd_at(TRD_SECTION_SOURCES);
+    index = trd_at(TRD_SECTION_INDEX);
+
+    if (n) {
+        memcpy(trd_at(TRD_SECTION_INSTRUMENTS), instruments,
+               n * sizeof(trd_instrument_t));
+    }
+#undef trd_at
+
+    for (i = 0; i < n; i++) {
+        for (form = 0; form < 4; form++) {
+            len = trd_alias(&instruments[i], form, name);
+
+            if (trd_index_add(index, section[TRD_SECTION_INDEX].count - 1,
+                              name, len, i, a)
+                != 0)
+            {
+                *b = i;
+                return TRD_ERROR;
+            }
+        }
+    }
+
+    h->layout = TRD_BOARD_LAYOUT;
+    h->header_size = TRD_BOARD_HEADER_SIZE;
+    h->file_size = size;
+    h->generation = generation;
+    h->started_ms = now_ms;
+    h->capacity = shape->capacity;
+    h->instruments = n;
+    h->writer_pid = pid;
+    h->map_version = 1;
+    memcpy(h->section, section, sizeof(section));
+    memcpy(h->magic, TRD_BOARD_MAGIC, sizeof(h->magic));
+    h->fixed_hash = trd_header_hash(h);
+
+    trd_pages_lay(w, shape);
+
+    atomic_store(&h->seq, first_seq);
+
+    return TRD_OK;
+}
+
+
+void
+trd_board_put_quote(trd_board_writer_t *w, uint32_t instrument,
+    trd_quote_t *q, trd_change_t change)
+{
+    unsigned              i;
+    uint64_t              lock, words[TRD_QUOTE_WORDS];
+    trd_quote_slot_t     *slot;
+    trd_journal_entry_t  *e;
+
+    q->seq = ++w->seq;
+
+    memcpy(words, q, sizeof(words));
+
+    slot = &w->quotes[instrument];
+    lock = atomic_load_explicit(&slot->lock, memory_order_relaxed) | 1;
+
+    atomic_store_explicit(&slot->lock, lock, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+
+    for (i = 0; i < TRD_QUOTE_WORDS; i++) {
+        atomic_store_explicit(&slot->word[i], words[i], memory_order_relaxed);
+    }
+
+    atomic_store_explicit(&slot->hash, trd_quote_hash(words),
+                          memory_order_relaxed);
+    atomic_store_explicit(&slot->lock, lock + 1, memory_order_release);
+
+    e = &w->journal[q->seq & w->journal_mask];
+
+    atomic_store_explicit(&e->seq, 0, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&e->what, (uint64_t) change << 32 | instrument,
+                          memory_order_relaxed);
+    atomic_store_explicit(&e->seq, q->seq, memory_order_release);
+
+    atomic_store_explicit(&w->header->seq, q->seq, memory_order_release);
+}
+
+
+void *
+trd_page_next(trd_board_writer_t *w, trd_page_t *page, size_t *capacity)
+{
+    uint64_t            next;
+    trd_page_buffer_t  *buffer;
+
+    next = atomic_load_explicit(&page->version, memory_order_relaxed) + 1;
+    buffer = (void *) (w->base + page->offset[next & 1]);
+
+    *capacity = page->capacity;
+
+    return buffer + 1;
+}
+
+
+void
+trd_page_publish(trd_board_writer_t *w, trd_page_t *page, uint32_t len,
+    uint64_t seq, int64_t now_ms)
+{
+    uint64_t            next;
+    trd_page_buffer_t  *buffer;
+
+    next = atomic_load_explicit(&page->version, memory_order_relaxed) + 1;
+    buffer = (void *) (w->base + page->offset[next & 1]);
+
+    buffer->len = len;
+    buffer->seq = seq;
+    buffer->rendered_ms = now_ms;
+    buffer->page = (uint32_t) (((uint8_t *) page - w->base) / 64);
+    buffer->hash = trd_page_hash(buffer + 1, len, seq, now_ms, buffer->page);
+
+    atomic_store_explicit(&page->version, next, memory_order_release);
+}
+
+
+trd_page_t *
+trd_writer_entry_page(trd_board_writer_t *w, uint32_t instrument,
+    unsigned kind)
+{
+    return &w->entry_pages[instrument * TRD_ENTRY_N + kind];
+}
+
+
+trd_page_t *
+trd_writer_page(trd_board_writer_t *w, unsigned page, unsigned variant)
+{
+    return &w->pages[page * TRD_VARIANT_N + variant];
+}
+
+
+void
+trd_board_beat(trd_board_writer_t *w, int64_t mono_ms, int64_t wall_ms)
+{
+    atomic_store_explicit(&w->header->heartbeat_ms, wall_ms,
+                          memory_order_relaxed);
+    atomic_store_explicit(&w->header->heartbeat_mono_ms, mono_ms,
+                          memory_order_release);
+}
