@@ -25,8 +25,8 @@
 static uint64_t trd_board_lay(const trd_board_shape_t *shape,
     trd_section_t *section);
 static uint64_t trd_market_page_size(uint32_t capacity);
-static void trd_pages_lay(trd_board_writer_t *w,
-    const trd_board_shape_t *shape);
+static trd_page_buffer_t *trd_page_place(trd_board_writer_t *w,
+    trd_page_t *page);
 static size_t trd_symbol_len(const char *s);
 static uint32_t trd_alias(const trd_instrument_t *in, unsigned form,
     char *name);
@@ -198,29 +198,38 @@ trd_index_add(trd_index_entry_t *index, uint32_t mask, const char *name,
 }
 
 
-static void
-trd_pages_lay(trd_board_writer_t *w, const trd_board_shape_t *shape)
+/*
+ * Where the next version of a page goes.  Computed, not read back: a board
+ * that somebody scribbled over must not lead the writer astray, and each
+ * publication sets the descriptor right again.
+ */
+
+static trd_page_buffer_t *
+trd_page_place(trd_board_writer_t *w, trd_page_t *page)
 {
-    unsigned     j;
-    uint64_t     offset, size;
-    uint32_t     i, n;
-    trd_page_t  *page;
+    size_t    i;
+    uint64_t  next, offset, size;
 
-    offset = w->header->section[TRD_SECTION_PAGE_DATA].offset;
-    n = shape->capacity * TRD_ENTRY_N;
+    next = atomic_load_explicit(&page->version, memory_order_relaxed) + 1;
+    offset = w->page_data;
 
-    for (i = 0; i < n + TRD_PAGE_N * TRD_VARIANT_N; i++) {
-        page = i < n ? &w->entry_pages[i] : &w->pages[i - n];
-        size = i < n ? TRD_ENTRY_PAGE_SIZE
-                     : trd_market_page_size(shape->capacity);
+    if (page >= w->pages) {
+        i = (size_t) (page - w->pages);
+        size = trd_market_page_size(w->capacity);
+        offset += (uint64_t) w->capacity * TRD_ENTRY_N * 2
+                  * TRD_ENTRY_PAGE_SIZE;
 
-        page->capacity = size - sizeof(trd_page_buffer_t);
-
-        for (j = 0; j < 2; j++) {
-            page->offset[j] = offset;
-            offset += size;
-        }
+    } else {
+        i = (size_t) (page - w->entry_pages);
+        size = TRD_ENTRY_PAGE_SIZE;
     }
+
+    offset += (2 * i + (next & 1)) * size;
+
+    page->offset[next & 1] = offset;
+    page->capacity = size - sizeof(trd_page_buffer_t);
+
+    return (void *) (w->base + offset);
 }
 
 
@@ -248,6 +257,8 @@ trd_board_create(trd_board_writer_t *w, void *base, size_t size,
     w->base = base;
     w->header = h = base;
     w->n = n;
+    w->capacity = shape->capacity;
+    w->page_data = section[TRD_SECTION_PAGE_DATA].offset;
     w->seq = first_seq;
     w->journal_mask = shape->journal - 1;
 
@@ -291,8 +302,6 @@ trd_board_create(trd_board_writer_t *w, void *base, size_t size,
     memcpy(h->section, section, sizeof(section));
     memcpy(h->magic, TRD_BOARD_MAGIC, sizeof(h->magic));
     h->fixed_hash = trd_header_hash(h);
-
-    trd_pages_lay(w, shape);
 
     atomic_store(&h->seq, first_seq);
 
@@ -342,13 +351,12 @@ trd_board_put_quote(trd_board_writer_t *w, uint32_t instrument,
 void *
 trd_page_next(trd_board_writer_t *w, trd_page_t *page, size_t *capacity)
 {
-    uint64_t            next;
     trd_page_buffer_t  *buffer;
 
-    next = atomic_load_explicit(&page->version, memory_order_relaxed) + 1;
-    buffer = (void *) (w->base + page->offset[next & 1]);
-
-    *capacity = page->capacity;
+    buffer = trd_page_place(w, page);
+    *capacity = page >= w->pages ? trd_market_page_size(w->capacity)
+                                 : TRD_ENTRY_PAGE_SIZE;
+    *capacity -= sizeof(trd_page_buffer_t);
 
     return buffer + 1;
 }
@@ -358,19 +366,19 @@ void
 trd_page_publish(trd_board_writer_t *w, trd_page_t *page, uint32_t len,
     uint64_t seq, int64_t now_ms)
 {
-    uint64_t            next;
+    uint32_t            id;
     trd_page_buffer_t  *buffer;
 
-    next = atomic_load_explicit(&page->version, memory_order_relaxed) + 1;
-    buffer = (void *) (w->base + page->offset[next & 1]);
+    buffer = trd_page_place(w, page);
+    id = (uint32_t) (((uint8_t *) page - w->base) / 64);
 
     buffer->len = len;
     buffer->seq = seq;
     buffer->rendered_ms = now_ms;
-    buffer->page = (uint32_t) (((uint8_t *) page - w->base) / 64);
-    buffer->hash = trd_page_hash(buffer + 1, len, seq, now_ms, buffer->page);
+    buffer->page = id;
+    buffer->hash = trd_page_hash(buffer + 1, len, seq, now_ms, id);
 
-    atomic_store_explicit(&page->version, next, memory_order_release);
+    atomic_fetch_add_explicit(&page->version, 1, memory_order_release);
 }
 
 

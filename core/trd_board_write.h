@@ -31,6 +31,8 @@ typedef struct {
     trd_journal_entry_t  *journal;
     trd_source_stats_t   *sources;
     uint64_t              seq;          /* of the newest entry */
+    uint64_t              page_data;    /* offset of that section */
+    uint32_t              capacity;
     uint32_t              n;
     uint32_t              journal_mask;
 } trd_board_writer_t;
