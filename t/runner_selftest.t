@@ -374,6 +374,7 @@ qr/t\/nothing" failed/
 === TEST 28: the log level of a block is its own
 --- config
     location /t { return 200; }
+--- skip_eval: 2: $ENV{TEST_NGINX_USE_HUP}
 --- log_level: warn
 --- no_error_log
 [debug]

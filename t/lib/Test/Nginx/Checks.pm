@@ -448,7 +448,9 @@ sub check_shutdown_log {
     check_trouble($block, $lines, 'shutdown_error_log', ' at shutdown');
 
     for my $fault (grep { defined } @faults) {
-        extra_fail($block->name . " - shutdown: $fault");
+        my ($first, $second) = split /\n/, $fault;
+
+        extra_fail($block->name . " - shutdown: $first " . ($second // ''));
         Test::More::diag($fault) if $fault =~ /\n/;
     }
 }

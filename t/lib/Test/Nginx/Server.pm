@@ -218,6 +218,8 @@ sub reload {
     lay_down($block, $text, 1);
     delete $server{startup_end};
 
+    my @old = worker_pids();
+
     kill 'HUP', $server{pid}
         or return "SIGHUP to nginx failed: $!";
 
@@ -231,6 +233,9 @@ sub reload {
             seek $in, $error_pos, 0;
             return undef if grep { /\[emerg\]/ } <$in>;
 
+        } elsif (grep { is_accepting($_) } @old) {
+            $hits = 0;
+
         } elsif (config_version() eq $version) {
             return undef if ++$hits >= 10;
             next;
@@ -243,6 +248,28 @@ sub reload {
     }
 
     return 'nginx did not take the new configuration';
+}
+
+
+sub worker_pids {
+    my @pids;
+
+    for my $stat (glob '/proc/[0-9]*/stat') {
+        slurp($stat) =~ /^(\d+) \(.*\) \S (\d+)/s or next;
+        push @pids, $1 if $2 == $server{pid};
+    }
+
+    return @pids;
+}
+
+
+# A worker says in its title that it is about to close its sockets.
+sub is_accepting {
+    my ($pid) = @_;
+
+    my $title = slurp("/proc/$pid/cmdline");
+
+    return length $title && $title !~ /is shutting down/;
 }
 
 
