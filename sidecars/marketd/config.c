@@ -1,0 +1,312 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Reads marketd's settings from the environment: one table of names, kinds,
+ * bounds and defaults.  Names that begin like ours but are not in the table
+ * are refused, because a misspelt setting is worse than a missing one.
+ */
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config.h"
+#include "tsd_log.h"
+
+
+typedef enum {
+    CONFIG_TEXT = 0,
+    CONFIG_U32,
+    CONFIG_U64,
+    CONFIG_SOURCE,
+    CONFIG_TIME,
+    CONFIG_OTHER            /* known, read elsewhere */
+} config_kind_t;
+
+typedef struct {
+    const char     *name;
+    config_kind_t   kind;
+    size_t          offset;
+    const char     *value;          /* default, NULL = none */
+    uint64_t        min;
+    uint64_t        max;
+} config_setting_t;
+
+
+extern char **environ;
+
+
+#define config_at(field)  offsetof(marketd_config_t, field)
+
+static const config_setting_t  config_settings[] = {
+
+    { "TRADING_SOURCE", CONFIG_SOURCE, config_at(mode), "simulator", 0, 0 },
+    { "TRADING_RUN_DIR", CONFIG_TEXT, config_at(run_dir), "/run/trading",
+      0, 0 },
+    { "INSTRUMENTS_FILE", CONFIG_TEXT, config_at(catalogue),
+      "/etc/trading/instruments.json", 0, 0 },
+    { "BOARD_CAPACITY", CONFIG_U32, config_at(capacity), "0", 0, 65536 },
+    { "MAX_JUMP_BP", CONFIG_U32, config_at(max_jump_bp), "2000", 0, 1000000 },
+    { "MAX_FUTURE_MS", CONFIG_U32, config_at(max_future_ms), "5000",
+      0, 3600000 },
+    { "PAGE_INTERVAL_US", CONFIG_U32, config_at(page_interval_us), "500",
+      0, 10000000 },
+    { "MARKET_PAGE_INTERVAL_MS", CONFIG_U32, config_at(market_interval_ms),
+      "25", 1, 10000 },
+
+    { "BINANCE_API_URL", CONFIG_TEXT, config_at(binance_api_url),
+      "https://api.binance.com", 0, 0 },
+    { "BINANCE_WS_URL", CONFIG_TEXT, config_at(binance_ws_url),
+      "wss://stream.binance.com:9443", 0, 0 },
+    { "BINANCE_STREAMS", CONFIG_TEXT, config_at(binance_streams),
+      "trade,bookTicker,ticker", 0, 0 },
+    { "TLS_CA_FILE", CONFIG_TEXT, config_at(ca_file), NULL, 0, 0 },
+    { "FEED_CONNECT_TIMEOUT_MS", CONFIG_U32, config_at(connect_timeout_ms),
+      "10000", 100, 120000 },
+    { "FEED_MUTE_TIMEOUT_MS", CONFIG_U32, config_at(mute_timeout_ms),
+      "30000", 100, 3600000 },
+    { "FEED_BACKOFF_MIN_MS", CONFIG_U32, config_at(backoff_min_ms),
+      "250", 10, 60000 },
+    { "FEED_BACKOFF_MAX_MS", CONFIG_U32, config_at(backoff_max_ms),
+      "30000", 10, 600000 },
+    { "FEED_MAX_AGE_S", CONFIG_U32, config_at(max_age_s), "85800",
+      1, 86400 },
+
+    { "SIMULATOR_SEED", CONFIG_U64, config_at(sim_seed), "1",
+      0, UINT64_MAX },
+    { "SIMULATOR_RATE", CONFIG_U32, config_at(sim_rate), "100",
+      0, 10000000 },
+    { "SIMULATOR_START", CONFIG_TIME, config_at(sim_start_ms), NULL, 0, 0 },
+    { "SIMULATOR_UPDATES", CONFIG_U64, config_at(sim_updates), "0",
+      0, UINT64_MAX },
+
+    { "LOG_LEVEL", CONFIG_OTHER, 0, NULL, 0, 0 },
+    { "LOG_FORMAT", CONFIG_OTHER, 0, NULL, 0, 0 },
+
+    /* read by deploy.sh and nginx.conf */
+    { "TRADING_PORT", CONFIG_OTHER, 0, NULL, 0, 0 },
+    { "TRADING_STATE_DIR", CONFIG_OTHER, 0, NULL, 0, 0 },
+
+    { NULL, CONFIG_OTHER, 0, NULL, 0, 0 }
+};
+
+/* a variable that begins so is meant for us */
+static const char *const  config_prefixes[] = {
+    "TRADING_", "BINANCE_", "SIMULATOR_", "FEED_", "BOARD_", NULL
+};
+
+
+static int
+config_number(const config_setting_t *s, const char *value, uint64_t *n)
+{
+    char  *end;
+
+    if (value[0] < '0' || value[0] > '9') {
+        return -1;
+    }
+
+    errno = 0;
+    *n = strtoull(value, &end, 10);
+
+    if (errno || *end != '\0' || *n < s->min || *n > s->max) {
+        return -1;
+    }
+
+    return 0;
+}
+
+
+/* 2026-01-02T03:04:05Z, as milliseconds */
+
+static int
+config_time(const char *value, int64_t *ms)
+{
+    int      y, mo, d, h, mi, s, end;
+    int64_t  days;
+
+    end = 0;
+
+    if (sscanf(value, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &y, &mo, &d, &h, &mi, &s,
+               &end)
+        != 6
+        || end == 0 || value[end] != '\0'
+        || y < 1970 || mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23
+        || h < 0 || mi < 0 || mi > 59 || s < 0 || s > 59)
+    {
+        return -1;
+    }
+
+    if (mo < 3) {
+        y--;
+        mo += 12;
+    }
+
+    days = 365LL * y + y / 4 - y / 100 + y / 400 + (153 * (mo - 3) + 2) / 5
+           + d - 1 - 719468;
+    *ms = ((days * 24 + h) * 60 + mi) * 60000 + s * 1000LL;
+
+    return 0;
+}
+
+
+static int
+config_set(marketd_config_t *config, const config_setting_t *s,
+    const char *value)
+{
+    void      *field;
+    uint64_t   n;
+
+    field = (char *) config + s->offset;
+
+    switch (s->kind) {
+
+    case CONFIG_TEXT:
+        memcpy(field, &value, sizeof(value));
+        return 0;
+
+    case CONFIG_U32:
+    case CONFIG_U64:
+        if (config_number(s, value, &n) != 0) {
+            tsd_log(TSD_LOG_ERROR, "bad_setting",
+                    "name=%s value=\"%.80s\" expected=\"a whole number from "
+                    "%llu to %llu\"", s->name, value,
+                    (unsigned long long) s->min, (unsigned long long) s->max);
+            return -1;
+        }
+
+        if (s->kind == CONFIG_U32) {
+            *(uint32_t *) field = (uint32_t) n;
+
+        } else {
+            *(uint64_t *) field = n;
+        }
+
+        return 0;
+
+    case CONFIG_SOURCE:
+        if (strcmp(value, "simulator") == 0) {
+            config->mode = MARKETD_SIMULATOR;
+
+        } else if (strcmp(value, "live") == 0) {
+            config->mode = MARKETD_LIVE;
+
+        } else {
+            tsd_log(TSD_LOG_ERROR, "bad_setting",
+                    "name=%s value=\"%.80s\" expected=\"simulator or live\"",
+                    s->name, value);
+            return -1;
+        }
+
+        return 0;
+
+    case CONFIG_TIME:
+        if (config_time(value, field) != 0) {
+            tsd_log(TSD_LOG_ERROR, "bad_setting",
+                    "name=%s value=\"%.80s\" "
+                    "expected=\"a time such as 2026-01-02T03:04:05Z\"",
+                    s->name, value);
+            return -1;
+        }
+
+        return 0;
+
+    default: /* CONFIG_OTHER */
+        return 0;
+    }
+}
+
+
+static int
+config_check_names(void)
+{
+    char                    **e, *eq;
+    size_t                    len;
+    unsigned                  i;
+    const config_setting_t   *s;
+
+    for (e = environ; *e; e++) {
+
+        eq = strchr(*e, '=');
+        if (eq == NULL) {
+            continue;
+        }
+
+        len = (size_t) (eq - *e);
+
+        for (i = 0; config_prefixes[i]; i++) {
+            if (strncmp(*e, config_prefixes[i], strlen(config_prefixes[i]))
+                == 0)
+            {
+                break;
+            }
+        }
+
+        if (config_prefixes[i] == NULL) {
+            continue;
+        }
+
+        for (s = config_settings; s->name; s++) {
+            if (strlen(s->name) == len && strncmp(*e, s->name, len) == 0) {
+                break;
+            }
+        }
+
+        if (s->name == NULL) {
+            tsd_log(TSD_LOG_ERROR, "unknown_setting", "name=%.*s", (int) len,
+                    *e);
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+marketd_config_read(marketd_config_t *config)
+{
+    const char              *value, *level, *format;
+    const config_setting_t  *s;
+
+    level = getenv("LOG_LEVEL");
+    format = getenv("LOG_FORMAT");
+
+    if (tsd_log_init("marketd", level && *level ? level : "info",
+                     format && *format ? format : "text")
+        != 0)
+    {
+        tsd_log(TSD_LOG_ERROR, "bad_setting",
+                "name=LOG_LEVEL/LOG_FORMAT expected=\"error, warn, info or "
+                "debug; text or json\"");
+        return -1;
+    }
+
+    memset(config, 0, sizeof(*config));
+    config->sim_start_ms = -1;
+
+    for (s = config_settings; s->name; s++) {
+
+        value = getenv(s->name);
+
+        if (value == NULL || *value == '\0') {
+            value = s->value;
+        }
+
+        if (value && config_set(config, s, value) != 0) {
+            return -1;
+        }
+    }
+
+    if (config->backoff_max_ms < config->backoff_min_ms) {
+        tsd_log(TSD_LOG_ERROR, "bad_setting",
+                "name=FEED_BACKOFF_MAX_MS expected=\"at least "
+                "FEED_BACKOFF_MIN_MS\"");
+        return -1;
+    }
+
+    return config_check_names();
+}
