@@ -1,3 +1,6 @@
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """Broken input for a client: WebSocket frames and REST answers.
 
 KINDS maps each WebSocket kind to what a right client does with it:

@@ -1,3 +1,6 @@
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """What a test needs to use the feed server: its process, and a client.
 
 Feed starts feed_server.py, reads its addresses, speaks to its control port and

@@ -1,3 +1,6 @@
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """The control port: plain HTTP on loopback, by which a test makes things fail.
 
 POST /control {"action": name, ...} does one thing and answers {"ok": true, ...}

@@ -1,3 +1,6 @@
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """Just enough HTTP/1.1 and WebSocket framing for a test exchange.
 
 Pure functions on bytes and asyncio streams; no state, no policy. The reading

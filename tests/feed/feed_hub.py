@@ -1,3 +1,6 @@
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """The WebSocket side: connections, subscriptions and what is sent to them.
 
 The hub publishes an event to the clients that subscribed to its stream. A frame

@@ -1,3 +1,6 @@
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """What the server says by itself: recordings in time, or invented events.
 
 Player plays recorded messages at their own pace, N times faster, or as fast as

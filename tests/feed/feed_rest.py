@@ -1,3 +1,6 @@
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """The REST side: ping, time, exchangeInfo and ticker/24hr with their weights.
 
 Answers come from recorded (or synthetic) documents, filtered by symbol. Request

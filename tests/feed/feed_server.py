@@ -1,4 +1,7 @@
 #!/usr/bin/python3
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """A loopback exchange: Binance spot REST and WebSocket, for tests of marketd.
 
 Plays recordings (--play) or invents events (--synthetic), answers REST from

@@ -1,4 +1,7 @@
 #!/usr/bin/python3
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """Write the project's own feed fixtures; the same bytes on every run.
 
 Nothing here is recorded: the prices come from a seeded random walk in wire.py.

@@ -1,4 +1,7 @@
 #!/usr/bin/python3
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """What marketd must hold after a feed: the rules, written a second time.
 
 An independent, slow and plain implementation with decimal.Decimal, with
@@ -7,14 +10,17 @@ either message by message (Oracle.message, Oracle.rest) or as files (from_files,
 or the command line); a file written by feed_server.py --record holds both.
 
 Rules
-  last       trade p, if t is above every trade id seen; 24hrTicker c if its L
-             is not below them; REST lastPrice if lastId is not below them;
-             24hrMiniTicker c if its E is not before the newest trade's E.
+  last       trade p, if t is above every trade id seen (or the trade is
+             refused as old); 24hrTicker c if its L is not below them; REST
+             lastPrice if lastId is not below them; 24hrMiniTicker c if its E
+             is not before the newest trade's E.
   bid, ask   bookTicker by u (an equal or older u never overwrites); those of
-             24hrTicker and REST only until the connection's first bookTicker.
+             24hrTicker and REST only until the connection's first bookTicker,
+             and only if they are not older than the 24 h values held.
   24 h       open, high, low, volumes from REST (closeTime), 24hrTicker and
              24hrMiniTicker (E), the newest time wins, on a tie the later to
-             arrive; a trade that set last widens high and low, if known.
+             arrive; last widens high and low, if known. A volume beyond 64
+             bits of 10^-8 is unknown and does not refuse its message.
   change     (last - open) / open * 100, 3 decimals, half away from zero; None
              without an open.
   timestamp  the newest E (REST: closeTime) of an accepted message.
@@ -22,6 +28,8 @@ Rules
              is not a plain positive decimal, bid above ask, high below low, a
              quantity or volume below zero, a wrong type, a missing field.
              REST rows of symbols that never traded are refused by this.
+Not modelled: bounds on jumps and on times from the future, which are settings,
+and ids that start over on a feed that had gone stale.
 """
 
 import argparse
@@ -32,7 +40,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from recording import Message, read_merged, shift_times
 from feed_rest import load
 
-PLAIN = re.compile(r'[0-9]{1,20}(\.[0-9]{1,20})?$')
+PLAIN = re.compile(r'[0-9]{1,40}(\.[0-9]{1,20})?$')
 THOUSANDTH = Decimal('0.001')
 LARGEST = Decimal(2 ** 63 - 1) / 10 ** 8      # what 64 bits of 10^-8 can hold
 FIELDS = ('last', 'bid', 'ask', 'open_24h', 'high_24h', 'low_24h', 'volume',
@@ -47,17 +55,19 @@ def quantity(event, key):
     text = event.get(key)
     if not isinstance(text, str) or not PLAIN.match(text):
         raise Absurd(key)
-    value = Decimal(text)
-    if value > LARGEST:
-        raise Absurd(key)
-    return value
+    return Decimal(text)
 
 
 def price(event, key):
     value = quantity(event, key)
-    if value <= 0:
+    if value <= 0 or value > LARGEST:
         raise Absurd(key)
     return value
+
+
+def volume(event, key):
+    value = quantity(event, key)
+    return value if value <= LARGEST else None
 
 
 def integer(event, key):
@@ -80,6 +90,11 @@ class Quote:
         self.time_ms = -1
         self.update_id = -1
         self.book_seen = False      # on this connection
+
+    def widen(self):
+        if self.last is not None and self.high is not None:
+            self.high = max(self.high, self.last)
+            self.low = min(self.low, self.last)
 
     def change(self):
         if self.last is None or not self.open:
@@ -140,16 +155,13 @@ class Oracle:
         if quantity(event, 'q') <= 0:
             raise Absurd('q')
         quote = self.quote(event['s'])
-        quote.time_ms = max(quote.time_ms, at)
-        quote.trade_ms = max(quote.trade_ms, at)
         if ident <= quote.trade_id:
-            return
+            raise Absurd('old')
+        quote.time_ms = max(quote.time_ms, at)
+        quote.trade_ms = at
         quote.trade_id = ident
         quote.last = value
-        if quote.high is not None:
-            quote.high = max(quote.high, value)
-        if quote.low is not None:
-            quote.low = min(quote.low, value)
+        quote.widen()
 
     def _book(self, event):
         update = integer(event, 'u')
@@ -177,8 +189,8 @@ class Oracle:
         open_, high, low = (price(event, key) for key in keys[:3])
         if high < low:
             raise Absurd('high below low')
-        return (open_, high, low, quantity(event, keys[3]),
-                quantity(event, keys[4]))
+        return (open_, high, low, volume(event, keys[3]),
+                volume(event, keys[4]))
 
     @staticmethod
     def _set_day(quote, at, day):
@@ -186,6 +198,7 @@ class Oracle:
             quote.day_ms = at
             (quote.open, quote.high, quote.low, quote.volume,
              quote.quote_volume) = day
+        quote.widen()
 
     def _full(self, symbol, at, ident, value, sides, day):
         quote = self.quote(symbol)
@@ -193,7 +206,7 @@ class Oracle:
         if ident >= quote.trade_id:
             quote.trade_id = ident
             quote.last = value
-        if not quote.book_seen:
+        if not quote.book_seen and at >= quote.day_ms:
             quote.bid, quote.ask = sides
         self._set_day(quote, at, day)
 

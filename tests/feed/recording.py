@@ -1,3 +1,6 @@
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """Readers of recorded feeds, and the shifting of their times.
 
 Line forms, told apart line by line, in plain or gzip files:

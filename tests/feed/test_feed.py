@@ -1,4 +1,7 @@
 #!/usr/bin/python3
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """Self-test of the feed server: what tests of marketd may rely on.
 
 Run: /usr/bin/python3 -m unittest discover -s tests/feed -p 'test_*.py'

@@ -1,4 +1,7 @@
 #!/usr/bin/python3
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """Test of the oracle and of the fixtures it is used with.
 
 The rules are checked one by one with hand-made events; then a recorded session
@@ -54,9 +57,9 @@ class OracleTest(unittest.TestCase):
         self.check(quote_, 'A', last='10', open_24h=None, timestamp=1000,
                    price_change_24h=None)
         trade(9, '99', 1001)
-        self.check(quote_, 'A', last='10', timestamp=1001)
+        self.check(quote_, 'A', last='10', timestamp=1000)
         mini('9', 900)
-        self.check(quote_, 'A', last='10', open_24h='8', timestamp=1001,
+        self.check(quote_, 'A', last='10', open_24h='8', timestamp=1000,
                    price_change_24h='25')
         mini('9', 1001)
         self.check(quote_, 'A', last='9', price_change_24h='12.5')
@@ -83,7 +86,7 @@ class OracleTest(unittest.TestCase):
         quote_.reconnect()
         quote_.rest({**row, 'lastId': 11, 'closeTime': 9000})
         self.check(quote_, 'A', last='8', bid='1', open_24h='3',
-                   high_24h='4', timestamp=9000,
+                   high_24h='8', timestamp=9000,
                    price_change_24h='166.667')
 
     def test_record_of_a_session_gives_what_the_files_give(self):

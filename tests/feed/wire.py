@@ -1,3 +1,6 @@
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
 """Builders of Binance spot messages, byte for byte in the exchange's format.
 
 Used by the synthetic mode and by make_fixtures.py. A Market is one symbol that
