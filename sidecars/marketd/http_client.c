@@ -1,0 +1,315 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One easy handle, used again and again, so that curl keeps the connection.
+ * Used by binance_rest.c.  The body's bound holds for what came out of
+ * decompression, so that a small answer cannot grow without end.
+ */
+
+#include "http_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "curl_loop.h"
+#include "ws_frames.h"
+
+#define HTTP_BODY_FIRST  16384
+
+struct http_client_s {
+    curl_loop_t        *loop;
+    curl_loop_entry_t   entry;
+    CURL               *easy;
+    const char         *ca_file;
+    http_client_pt      fn;
+    void               *ctx;
+    long                connect_timeout_ms;
+    long                timeout_ms;
+    char               *body;
+    size_t              len;
+    size_t              size;
+    size_t              body_max;
+    int64_t             retry_after_ms;
+    int64_t             used_weight;
+    uint8_t             pending;
+    uint8_t             too_long;
+    uint8_t             busy;
+    uint8_t             freed;
+    char                error[CURL_ERROR_SIZE];
+};
+
+
+static void
+http_client_destroy(http_client_t *c)
+{
+    if (c->easy) {
+        if (c->pending) {
+            curl_loop_remove(c->loop, c->easy);
+        }
+
+        curl_easy_cleanup(c->easy);
+    }
+
+    if (c->loop) {
+        curl_loop_free(c->loop);
+    }
+
+    free(c->body);
+    free(c);
+}
+
+
+http_client_t *
+http_client_create(struct event_base *base, const char *ca_file,
+    uint32_t connect_timeout_ms, uint32_t timeout_ms, size_t body_max)
+{
+    http_client_t  *c;
+
+    c = calloc(1, sizeof(http_client_t));
+    if (c == NULL) {
+        return NULL;
+    }
+
+    c->ca_file = ca_file;
+    c->connect_timeout_ms = (long) connect_timeout_ms;
+    c->timeout_ms = (long) timeout_ms;
+    c->body_max = body_max;
+    c->loop = curl_loop_create(base);
+    c->easy = curl_easy_init();
+
+    if (c->loop == NULL || c->easy == NULL) {
+        http_client_destroy(c);
+        return NULL;
+    }
+
+    return c;
+}
+
+
+void
+http_client_free(http_client_t *c)
+{
+    if (c == NULL) {
+        return;
+    }
+
+    c->freed = 1;
+
+    if (!c->busy) {
+        http_client_destroy(c);
+    }
+}
+
+
+/* CURLOPT_WRITEFUNCTION: fewer bytes than given end the transfer */
+static size_t
+http_client_body(char *data, size_t one, size_t n, void *arg)
+{
+    char           *body;
+    size_t          size;
+    http_client_t  *c = arg;
+
+    (void) one;
+
+    if (n > c->body_max - c->len) {
+        c->too_long = 1;
+        return 0;
+    }
+
+    if (c->len + n > c->size) {
+        size = c->size ? c->size : HTTP_BODY_FIRST;
+
+        while (size < c->len + n) {
+            size *= 2;
+        }
+
+        body = realloc(c->body, size);
+        if (body == NULL) {
+            return 0;
+        }
+
+        c->body = body;
+        c->size = size;
+    }
+
+    memcpy(c->body + c->len, data, n);
+    c->len += n;
+
+    return n;
+}
+
+
+/* The value of `name` in a header line; 0: another header. */
+static int
+http_client_is(const char *line, size_t len, const char *name,
+    const char **value, size_t *value_len)
+{
+    size_t  n = strlen(name);
+
+    if (len <= n || line[n] != ':' || strncasecmp(line, name, n) != 0) {
+        return 0;
+    }
+
+    line += n + 1;
+    len -= n + 1;
+
+    while (len && (*line == ' ' || *line == '\t')) {
+        line++;
+        len--;
+    }
+
+    while (len && strchr(" \t\r\n", line[len - 1]) != NULL) {
+        len--;
+    }
+
+    *value = line;
+    *value_len = len;
+
+    return 1;
+}
+
+
+static int64_t
+http_client_number(const char *s, size_t len)
+{
+    size_t   i;
+    int64_t  v = 0;
+
+    if (len == 0 || len > 9) {
+        return -1;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (s[i] < '0' || s[i] > '9') {
+            return -1;
+        }
+
+        v = v * 10 + (s[i] - '0');
+    }
+
+    return v;
+}
+
+
+/* CURLOPT_HEADERFUNCTION: a whole line each, status lines included */
+static size_t
+http_client_header(char *line, size_t one, size_t len, void *arg)
+{
+    size_t          n;
+    const char     *value;
+    http_client_t  *c = arg;
+
+    (void) one;
+
+    if (len > 5 && memcmp(line, "HTTP/", 5) == 0) {
+        c->retry_after_ms = -1;         /* a proxy's answer came before */
+        c->used_weight = -1;
+
+    } else if (http_client_is(line, len, "Retry-After", &value, &n)) {
+        c->retry_after_ms = curl_loop_retry_after(value, n);
+
+    } else if (http_client_is(line, len, "X-MBX-USED-WEIGHT-1M", &value, &n)) {
+        c->used_weight = http_client_number(value, n);
+    }
+
+    return len;
+}
+
+
+static void
+http_client_done(void *arg, CURLcode rc)
+{
+    char            error[WS_TEXT_MAX];
+    long            status = 0;
+    const char     *text;
+    http_answer_t   answer;
+    http_client_t  *c = arg;
+
+    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_loop_remove(c->loop, c->easy);
+    c->pending = 0;
+
+    memset(&answer, 0, sizeof(answer));
+    answer.retry_after_ms = c->retry_after_ms;
+    answer.used_weight = c->used_weight;
+
+    /* a refusal counts, however its body ended */
+
+    if (rc == CURLE_OK || status == 429 || status == 418) {
+        answer.status = (int) status;
+        answer.body = c->body ? c->body : "";
+        answer.len = c->len;
+
+    } else {
+        text = c->too_long ? "answer too long"
+               : c->error[0] ? c->error : curl_easy_strerror(rc);
+
+        ws_text_clean(error, sizeof(error), text, strlen(text));
+        answer.error = error;
+    }
+
+    c->busy = 1;
+    c->fn(c->ctx, &answer);
+    c->busy = 0;
+
+    if (c->freed) {
+        http_client_destroy(c);
+        return;
+    }
+
+    /* what a big answer took is given back */
+
+    if (!c->pending) {
+        free(c->body);
+        c->body = NULL;
+        c->size = 0;
+        c->len = 0;
+    }
+}
+
+
+int
+http_client_get(http_client_t *c, const char *url, http_client_pt fn,
+    void *ctx)
+{
+    /* in the callback the body is still being read */
+
+    if (c->pending || c->busy || c->freed) {
+        return -1;
+    }
+
+    curl_easy_reset(c->easy);
+
+    if (curl_loop_setup(c->easy, url, c->ca_file, c->connect_timeout_ms,
+                        c->error) != 0)
+    {
+        return -1;
+    }
+
+    curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, c->timeout_ms);
+    curl_easy_setopt(c->easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(c->easy, CURLOPT_USERAGENT, "marketd");
+    curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, http_client_body);
+    curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, c);
+    curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, http_client_header);
+    curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
+
+    c->fn = fn;
+    c->ctx = ctx;
+    c->len = 0;
+    c->too_long = 0;
+    c->retry_after_ms = -1;
+    c->used_weight = -1;
+    c->entry.done = http_client_done;
+    c->entry.ctx = c;
+
+    if (curl_loop_add(c->loop, c->easy, &c->entry) != 0) {
+        return -1;
+    }
+
+    c->pending = 1;
+
+    return 0;
+}
