@@ -50,7 +50,7 @@ refuse()
     exit 1
 }
 
-state=$root/var opt_port='' opt_source='' foreground='' log_name=''
+state='' opt_port='' opt_source='' foreground='' log_name=''
 failing='' run_dir='' module='' instruments='' port='' source=''
 declare -A setting=()
 stale_modules=()
@@ -148,7 +148,6 @@ tools()
 # port and source
 settle()
 {
-    read_dotenv
     read_options
 
     if [ "$command" != up ] || supervisor_pid > /dev/null; then
@@ -156,7 +155,10 @@ settle()
         opt_source=${opt_source:-$opt_source_was}
     fi
 
-    port=${opt_port:-8080}
+    port=${opt_port:-${setting[TRADING_PORT]:-8080}}
+    [[ $port =~ ^[0-9]{1,5}$ ]] && [ "$port" -ge 1 ] &&
+        [ "$port" -le 65535 ] ||
+        fail "TRADING_PORT: \"$port\" is not a number from 1 to 65535"
     source=${opt_source:-${setting[TRADING_SOURCE]:-simulator}}
 
     case $source in
@@ -183,8 +185,9 @@ check_port()
     ! port_taken "$port" ||
         fail "port $port is taken by another program; choose one with --port"
 
-    [ "$(id -u)" -eq 0 ] ||
-        [ "$port" -ge "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" ] ||
+    local first=1024
+    read -r first 2> /dev/null < /proc/sys/net/ipv4/ip_unprivileged_port_start
+    [ "$(id -u)" -eq 0 ] || [ "$port" -ge "$first" ] ||
         fail "port $port needs root; choose a higher one with --port"
 }
 
@@ -466,7 +469,12 @@ cmd_logs()
 }
 
 parse "$@"
+read_dotenv
 
+if [ -z "$state" ]; then
+    state=${setting[TRADING_STATE_DIR]:-var}
+    here=$root
+fi
 case $state in
 /*) ;;
 *) state=$here/$state ;;

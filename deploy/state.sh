@@ -249,7 +249,9 @@ write_env()
     mkdir -p "$dir.new" && chmod 700 "$dir.new" || fail "cannot make $dir"
 
     for key in "${!setting[@]}"; do
-        [ "$key" != CORS_ORIGINS ] || continue
+        case $key in
+        CORS_ORIGINS | TRADING_PORT | TRADING_STATE_DIR) continue ;;
+        esac
         # an empty file would unset the variable; empty means the default
         [ -n "${setting[$key]}" ] || continue
         printf '%s\n' "${setting[$key]}" > "$dir.new/$key" ||

@@ -1,0 +1,403 @@
+#!/bin/bash
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Runs the tests: ./test.sh [lint] [unit] [t] [e2e] [fault] [web] [clients].
+# Without an argument all but the long ones (the fault tests in their short
+# form).  Ends with "N passed, N failed", alone on a line; exit 1 on a failure.
+# Logs are kept in build/test-logs.
+
+# shellcheck source=deploy/common.sh
+
+set -u
+umask 022
+export LC_ALL=C.UTF-8
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P) || exit 1
+cd "$root" || exit 1
+. deploy/common.sh || exit 1
+
+exec < /dev/null
+
+passed=0 failed=0 skipped=0
+logs=build/test-logs
+boards=''
+
+# result NAME PASSED FAILED SKIPPED LOG: counts, and shows what went wrong
+result()
+{
+    local colour=$c_ok word=ok
+
+    passed=$((passed + $2))
+    failed=$((failed + $3))
+    skipped=$((skipped + $4))
+
+    if [ "$3" -gt 0 ]; then
+        colour=$c_bad word=FAILED
+    fi
+    printf '    %s%-6s%s %-44s %d passed, %d failed' "$colour" "$word" \
+        "$c_off" "$1" "$2" "$3"
+    [ "$4" -eq 0 ] || printf ', %d skipped' "$4"
+    printf '\n'
+
+    if [ "$3" -gt 0 ] && [ -s "$5" ]; then
+        printf '%s--- last lines of %s%s\n' "$c_dim" "$5" "$c_off"
+        tail -n 40 "$5"
+        printf '%s---%s\n' "$c_dim" "$c_off"
+    fi
+}
+
+# log_of NAME: where the output of a test goes
+log_of()
+{
+    printf '%s/%s.log' "$logs" "${1//[^A-Za-z0-9._-]/-}"
+}
+
+# run_plain NAME SECONDS COMMAND...: one test that says nothing of numbers
+run_plain()
+{
+    local name=$1 limit=$2 log
+    shift 2
+    log=$(log_of "$name")
+    if timeout -k 5 "$limit" "$@" > "$log" 2>&1; then
+        result "$name" 1 0 0 "$log"
+    else
+        echo "exit status $?" >> "$log"
+        result "$name" 0 1 0 "$log"
+    fi
+}
+
+# run_cmocka NAME COMMAND...: cmocka counts by itself
+run_cmocka()
+{
+    local name=$1 log rc=0 good bad skip
+    shift
+    log=$(log_of "$name")
+    timeout -k 5 600 "$@" > "$log" 2>&1 || rc=$?
+
+    good=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test(s).*/\1/p' "$log" |
+        awk '{ n += $1 } END { print n + 0 }')
+    bad=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test(s).*/\1/p' "$log" |
+        awk '{ n += $1 } END { print n + 0 }')
+    skip=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test(s).*/\1/p' "$log" |
+        awk '{ n += $1 } END { print n + 0 }')
+
+    # died without a word, or lied
+    if [ "$rc" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        echo "exit status $rc" >> "$log"
+        bad=1
+    elif [ $((good + bad + skip)) -eq 0 ]; then
+        echo "no test was run" >> "$log"
+        bad=1
+    fi
+    result "$name" "$good" "$bad" "$skip" "$log"
+}
+
+# run_python NAME FILE: unittest counts by itself
+run_python()
+{
+    local name=$1 log rc=0 ran bad skip
+    log=$(log_of "$name")
+    timeout -k 5 900 /usr/bin/python3 -B -m unittest -v "$2" \
+        > "$log" 2>&1 || rc=$?
+
+    ran=$(sed -n 's/^Ran \([0-9]*\) tests\{0,1\} in .*/\1/p' "$log" | tail -n 1)
+    ran=${ran:-0}
+    bad=$(sed -n 's/^FAILED (\(.*\))$/\1/p' "$log" | tail -n 1 |
+        tr ',' '\n' | awk -F= '/failures|errors|unexpected/ { n += $2 }
+            END { print n + 0 }')
+    skip=$(sed -n 's/^\(OK\|FAILED\) (.*skipped=\([0-9]*\).*/\2/p' "$log" |
+        tail -n 1)
+    skip=${skip:-0}
+
+    if [ "$rc" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        echo "exit status $rc" >> "$log"
+        bad=1
+    elif [ "$ran" -eq 0 ] && [ "$bad" -eq 0 ]; then
+        echo "no test was run" >> "$log"
+        bad=1
+    fi
+
+    # an error in setUpClass is no test that ran
+    ran=$((ran - bad - skip))
+    [ "$ran" -ge 0 ] || ran=0
+    result "$name" "$ran" "$bad" "$skip" "$log"
+}
+
+# run_prove NAME FILE: TAP
+run_prove()
+{
+    local name=$1 log rc=0 good bad skip
+    log=$(log_of "$name")
+    timeout -k 5 600 prove --norc --nocolor -v -It/lib "$2" \
+        > "$log" 2>&1 || rc=$?
+
+    good=$(grep -cE '^ok [0-9]+' "$log")
+    skip=$(grep -cE '^ok [0-9]+.*# *(skip|SKIP|TODO)' "$log")
+    bad=$(grep -E '^not ok [0-9]+' "$log" | grep -cvE '# *TODO')
+
+    if [ "$rc" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        echo "exit status $rc" >> "$log"
+        bad=1
+    fi
+    result "$name" $((good - skip)) "$bad" "$skip" "$log"
+}
+
+# make_step WHAT TARGET...: 1 if it cannot be built, which counts as a failure
+make_step()
+{
+    local what=$1 log begun=$SECONDS
+    shift
+    log=$(log_of "build-$what")
+    : > "$log"
+
+    if make -q "$@" > /dev/null 2>&1; then
+        return
+    fi
+    note "building: $what"
+    # configure's own test programs leak, and need not be told
+    if ! ASAN_OPTIONS=detect_leaks=0 build "$log" "$@"; then
+        result "build: $what" 0 1 0 "$log"
+        return 1
+    fi
+    note "built in $((SECONDS - begun)) s"
+}
+
+normal_build()
+{
+    make_step normal build/marketd build/ngx_http_trading_module.so tools
+}
+
+asan_build()
+{
+    make_step asan SAN=1 build/asan/marketd \
+        build/asan/ngx_http_trading_module.so unit-bins
+}
+
+part_lint()
+{
+    local log line good=0 bad=0
+    log=$(log_of lint)
+
+    normal_build || return
+    util/lint > "$log" 2>&1
+    while IFS= read -r line; do
+        case $line in
+        'ok  '*) good=$((good + 1)) ;;
+        'FAILED  '*) bad=$((bad + 1)) ;;
+        esac
+    done < "$log"
+    [ $((good + bad)) -gt 0 ] || bad=1
+    result lint "$good" "$bad" 0 "$log"
+}
+
+part_unit()
+{
+    local test name target
+
+    if make_step unit unit-bins; then
+        for test in tests/unit/test_*.c; do
+            [ -e "$test" ] || continue
+            name=$(basename "$test" .c)
+            run_cmocka "unit/$name" "build/unit/$name"
+        done
+    fi
+
+    if make_step 'unit, ASan and UBSan' SAN=1 unit-bins; then
+        for test in tests/unit/test_*.c; do
+            [ -e "$test" ] || continue
+            name=$(basename "$test" .c)
+            run_cmocka "unit/$name (ASan, UBSan)" \
+                env UBSAN_OPTIONS=print_stacktrace=1 "build/asan/unit/$name"
+        done
+    fi
+
+    for test in tests/feed/test_*.py; do
+        [ -e "$test" ] || continue
+        run_python "feed/$(basename "$test")" "$test"
+    done
+
+    # fuzz targets once over what they have found so far
+    if make_step fuzz fuzz-bins; then
+        for target in tests/fuzz/fuzz_*.c; do
+            [ -e "$target" ] || continue
+            name=$(basename "$target" .c)
+            run_plain "fuzz/$name (kept corpus)" 120 \
+                "build/fuzz/$name" -runs=0 "tests/fuzz/corpus/$name"
+        done
+    fi
+}
+
+# the boards that t/ reads; see mkboard --help
+make_boards()
+{
+    local name
+
+    boards=$(mktemp -d /dev/shm/trading-test-XXXXXX) || return 1
+    chmod 755 "$boards"
+    for name in good old empty bad; do
+        build/mkboard "$name" "$boards/$name" || return 1
+    done
+    export TEST_NGINX_BOARD=$boards/good
+    export TEST_NGINX_BOARD_OLD=$boards/old
+    export TEST_NGINX_BOARD_EMPTY=$boards/empty
+    export TEST_NGINX_BOARD_BAD=$boards/bad
+    export TEST_NGINX_BOARD_NONE=$boards/none
+}
+
+remove_boards()
+{
+    case $boards in
+    /dev/shm/trading-test-??????) rm -rf "$boards" ;;
+    esac
+    boards=''
+}
+
+# nginx.conf.example as deploy.sh instantiates it must please nginx
+example_conf()
+{
+    local dir rc
+    dir=$(mktemp -d /dev/shm/trading-conf-XXXXXX) || return 1
+    mkdir "$dir/tmp"
+
+    sed -e "s|/usr/lib/nginx/modules/\(ngx_http_trading\)|$root/build/\1|" \
+        -e "s|/run/nginx.pid|$dir/nginx.pid|" \
+        -e "s|/run/trading|$dir|" \
+        -e "s|/var/log/nginx|$dir|" \
+        -e "s|/var/lib/nginx|$dir/tmp|" \
+        nginx.conf.example > "$dir/nginx.conf"
+
+    nginx -t -e stderr -p "$dir" -c "$dir/nginx.conf" > "$dir/out" 2>&1
+    rc=$?
+    cat "$dir/out"
+    # a warning is a fault, but that "user" needs root is none of ours
+    ! grep -v 'the "user" directive makes sense only' "$dir/out" |
+        grep -q '\[warn\]' || rc=1
+    rm -rf "$dir"
+    return $rc
+}
+
+part_t()
+{
+    local test log
+
+    normal_build || return
+    run_plain 'nginx -t of nginx.conf.example' 30 ./test.sh --example-conf
+
+    log=$(log_of boards)
+    make_boards > "$log" 2>&1 || {
+        result "fixture boards" 0 1 0 "$log"
+        return
+    }
+
+    export TEST_NGINX_BINARY=/usr/sbin/nginx
+    export TEST_NGINX_LOAD_MODULES=$root/build/ngx_http_trading_module.so
+    export TEST_NGINX_SERVROOT=$root/t/servroot
+
+    for test in t/*.t; do
+        [ -e "$test" ] || continue
+        run_prove "$test" "$test"
+    done
+
+    asan_build || return
+
+    # only nginx is to carry the sanitizers, not perl around it
+    cat > build/asan/nginx << 'WRAPPER'
+#!/bin/sh
+ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:$ASAN_OPTIONS
+UBSAN_OPTIONS=print_stacktrace=1:$UBSAN_OPTIONS
+LD_PRELOAD=$(gcc -print-file-name=libasan.so)
+export ASAN_OPTIONS UBSAN_OPTIONS LD_PRELOAD
+exec /usr/sbin/nginx "$@"
+WRAPPER
+    chmod 755 build/asan/nginx
+    export TEST_NGINX_BINARY=$root/build/asan/nginx
+    export TEST_NGINX_LOAD_MODULES=$root/build/asan/ngx_http_trading_module.so
+
+    for test in t/*.t; do
+        [ -e "$test" ] || continue
+        run_prove "$test (ASan, UBSan)" "$test"
+    done
+}
+
+part_python()
+{
+    local test
+
+    normal_build || return
+    for test in "tests/$1"/test_*.py; do
+        [ -e "$test" ] || continue
+        run_python "$1/$(basename "$test")" "$test"
+    done
+}
+
+part_e2e()
+{
+    part_python e2e
+}
+
+part_fault()
+{
+    part_python fault
+}
+
+nothing_yet()
+{
+    note "there is nothing for $1 yet"
+    skipped=$((skipped + 1))
+}
+
+part_web()
+{
+    nothing_yet web
+}
+
+part_clients()
+{
+    nothing_yet clients
+}
+
+# in a process of its own, so that it can be timed out like the others
+if [ "${1:-}" = --example-conf ]; then
+    example_conf
+    exit
+fi
+
+known='lint unit t e2e fault web clients'
+for part in "$@"; do
+    case " $known " in
+    *" $part "*) ;;
+    *)
+        echo "usage: ./test.sh [lint] [unit] [t] [e2e] [fault] [web]" \
+            "[clients]" >&2
+        exit 2
+        ;;
+    esac
+done
+
+if [ $# -eq 0 ]; then
+    set -- lint unit t e2e fault
+else
+    # named parts are run in full
+    export TEST_LONG=1
+fi
+
+mkdir -p "$logs" || exit 1
+trap remove_boards EXIT
+
+step "checking packages"
+need_packages "$logs/packages.log" "${runtime_packages[@]}" \
+    "${build_packages[@]}" "${test_packages[@]}"
+
+for part in "$@"; do
+    begun=$SECONDS
+    step "$part"
+    "part_$part"
+    note "$part took $((SECONDS - begun)) s"
+done
+step_name=''
+
+line="$passed passed, $failed failed"
+[ "$skipped" -eq 0 ] || line+=", $skipped skipped"
+printf '%s\n' "$line"
+[ "$failed" -eq 0 ]
