@@ -261,12 +261,10 @@ http_client_done(void *arg, CURLcode rc)
 
     /* what a big answer took is given back */
 
-    if (!c->pending) {
-        free(c->body);
-        c->body = NULL;
-        c->size = 0;
-        c->len = 0;
-    }
+    free(c->body);
+    c->body = NULL;
+    c->size = 0;
+    c->len = 0;
 }
 
 

@@ -1,0 +1,472 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The REST side: 24-hour tickers as a first snapshot, then exchangeInfo to
+ * tell where the catalogue differs from the exchange.
+ *
+ * Work is a stack of jobs, each a run of symbols and one request; one is
+ * under way at a time.  Binance refuses a whole request for one symbol that
+ * it does not list, so a refused run is cut in two until the culprit stands
+ * alone and can be named.  Whatever else goes wrong, the job stays and is
+ * tried again: after a back-off, when the exchange says so (429, 418), or
+ * when the next minute has begun (weight).
+ */
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "binance.h"
+#include "binance_info.h"
+#include "http_client.h"
+#include "tsd_log.h"
+
+#define REST_TIMEOUT_MS    30000
+#define REST_BODY_MAX      (32U << 20)
+#define REST_SOON_MS       10           /* connections that open together */
+#define REST_INFO_MS       (6 * 3600 * 1000LL)
+#define REST_UNKNOWN_CODE  (-1121)      /* "Invalid symbol." */
+#define REST_ILLEGAL_CODE  (-1100)
+
+typedef struct {
+    uint32_t  first;
+    uint32_t  n;
+    uint8_t   info;             /* exchangeInfo, else ticker/24hr */
+} rest_job_t;
+
+struct binance_rest_s {
+    binance_t          *b;
+    http_client_t      *http;
+    struct event       *timer;
+    rest_job_t         *jobs;           /* a stack: the last is next */
+    uint32_t            njobs;
+    rest_job_t          job;            /* under way */
+    uint8_t             pending;
+    uint8_t             begun;
+    uint8_t             restart;        /* asked for while one is under way */
+    uint8_t            *unlisted;       /* by symbol: leave it out */
+    int64_t             hold_ms;        /* monotonic: not before */
+    int64_t             info_ms;        /* when exchangeInfo is due */
+    int64_t             used_weight;
+    int64_t             used_minute;    /* the minute it was stated in */
+    int64_t             weight_limit;
+    binance_backoff_t   backoff;
+    tsd_limiter_t       limiter;
+};
+
+
+static void
+binance_rest_push(binance_rest_t *r, uint32_t first, uint32_t n, int info)
+{
+    rest_job_t  *job;
+
+    if (n) {
+        job = &r->jobs[r->njobs++];
+        job->first = first;
+        job->n = n;
+        job->info = (uint8_t) info;
+    }
+}
+
+
+/* All of it anew: tickers on top of the stack, for they matter more. */
+static void
+binance_rest_plan(binance_rest_t *r)
+{
+    int       info;
+    uint32_t  i, n = r->b->source->n;
+
+    r->njobs = 0;
+    info = tsd_mono_ms() >= r->info_ms;
+
+    if (info) {
+        memset(r->unlisted, 0, n);      /* they may be listed by now */
+    }
+
+    for ( /* void */ ; info >= 0; info--) {
+        for (i = (n - 1) / BINANCE_BATCH * BINANCE_BATCH; n; /* void */ ) {
+            binance_rest_push(r, i, n - i < BINANCE_BATCH ? n - i
+                                                          : BINANCE_BATCH,
+                              info);
+            if (i == 0) {
+                break;
+            }
+
+            i -= BINANCE_BATCH;
+        }
+    }
+}
+
+
+/* Weights as documented: tickers by number of symbols, 20 for the other. */
+static int64_t
+binance_rest_weight(const rest_job_t *job)
+{
+    return job->info ? 20 : job->n <= 20 ? 2 : 40;
+}
+
+
+/* ms to wait until this much weight may be spent; 0: now */
+static int64_t
+binance_rest_wait(const binance_rest_t *r, int64_t weight)
+{
+    int64_t  wall = tsd_wall_ms();
+
+    if (r->used_minute != wall / 60000
+        || r->used_weight + weight
+           <= r->weight_limit * BINANCE_WEIGHT_SHARE / 100)
+    {
+        return 0;
+    }
+
+    /* a second more: our clock and theirs are not one */
+
+    return 60000 - wall % 60000 + 1000;
+}
+
+
+/* ["A","B"] as a query wants it; NULL: no memory, or no symbol is left. */
+static char *
+binance_rest_url(const binance_rest_t *r, const rest_job_t *job)
+{
+    char      *url;
+    size_t     size, len;
+    uint32_t   i, n = 0;
+
+    size = strlen(r->b->api_url) + 64
+           + (size_t) job->n * (TRD_SYMBOL_LEN + 9);
+
+    url = malloc(size);
+    if (url == NULL) {
+        return NULL;
+    }
+
+    len = (size_t) snprintf(url, size, "%s/api/v3/%s?symbols=%%5B",
+                            r->b->api_url,
+                            job->info ? "exchangeInfo" : "ticker/24hr");
+
+    for (i = job->first; i < job->first + job->n; i++) {
+        if (r->unlisted[i]) {
+            continue;
+        }
+
+        len += (size_t) snprintf(url + len, size - len, "%s%%22%s%%22",
+                                 n++ ? "%2C" : "",
+                                 binance_symbol(r->b, i));
+    }
+
+    snprintf(url + len, size - len, "%%5D");
+
+    if (n == 0) {
+        free(url);
+        return NULL;
+    }
+
+    return url;
+}
+
+
+/* {"code":-1121,"msg":"..."} */
+static int
+binance_rest_code(const http_answer_t *answer)
+{
+    int      code = 0;
+    json_t  *root;
+
+    root = json_loadb(answer->body, answer->len, 0, NULL);
+
+    if (root) {
+        code = (int) json_integer_value(json_object_get(root, "code"));
+        json_decref(root);
+    }
+
+    return code;
+}
+
+
+/* One of these symbols is none: halve, or name it. */
+static void
+binance_rest_split(binance_rest_t *r)
+{
+    uint32_t    half;
+    rest_job_t  job = r->job;
+
+    if (job.n > 1) {
+        half = job.n / 2;
+        binance_rest_push(r, job.first + half, job.n - half, job.info);
+        binance_rest_push(r, job.first, half, job.info);
+        return;
+    }
+
+    r->unlisted[job.first] = 1;
+    tsd_log(TSD_LOG_WARN, "symbol_not_listed", "source=binance symbol=%s",
+            binance_symbol(r->b, job.first));
+}
+
+
+/* 0: the job is done with; -1: try it again. */
+static int
+binance_rest_take(binance_rest_t *r, const http_answer_t *answer)
+{
+    int64_t     limit;
+    market_t   *m = r->b->source->market;
+
+    if (r->job.info) {
+        if (binance_info_compare(r->b, r->job.first, r->job.n, r->unlisted,
+                                 answer->body, answer->len, &limit) != 0)
+        {
+            return -1;
+        }
+
+        if (limit > 0) {
+            r->weight_limit = limit;
+        }
+
+        r->info_ms = tsd_mono_ms() + REST_INFO_MS;
+
+        return 0;
+    }
+
+    market_clock(m);
+
+    switch (binance_snapshot(r->b, answer->body, answer->len)) {
+
+    case TRD_OK:
+    case TRD_OVERFLOW:      /* one of them; the others were taken */
+        return 0;
+
+    case TRD_IGNORED:       /* an empty list */
+        return 0;
+
+    default:
+        return -1;
+    }
+}
+
+
+static void
+binance_rest_failed(binance_rest_t *r, const http_answer_t *answer,
+    const char *what)
+{
+    int64_t  ms;
+
+    ms = binance_backoff(&r->backoff);
+
+    if (answer && (answer->status == 429 || answer->status == 418)) {
+        ms += binance_hold_ms(answer->status, answer->retry_after_ms,
+                              r->backoff.min_ms);
+    }
+
+    r->hold_ms = tsd_mono_ms() + ms;
+
+    tsd_log_limited(&r->limiter, TSD_LOG_WARN, "rest_failed",
+                    "source=binance what=%s status=%d retry_in_ms=%lld "
+                    "text=\"%s\"",
+                    r->job.info ? "exchangeInfo" : "ticker/24hr",
+                    answer ? answer->status : 0, (long long) ms, what);
+}
+
+
+static void
+binance_rest_on_answer(void *ctx, const http_answer_t *answer)
+{
+    int              code;
+    const char      *what = NULL;
+    binance_rest_t  *r = ctx;
+
+    r->pending = 0;
+
+    if (answer->used_weight >= 0) {
+        r->used_weight = answer->used_weight;
+        r->used_minute = tsd_wall_ms() / 60000;
+    }
+
+    if (answer->status == 200) {
+        if (binance_rest_take(r, answer) == 0) {
+            r->backoff.attempt = 0;
+
+        } else {
+            what = "unreadable answer";
+        }
+
+    } else if (answer->status == 400) {
+        code = binance_rest_code(answer);
+
+        if (code == REST_UNKNOWN_CODE || code == REST_ILLEGAL_CODE) {
+            binance_rest_split(r);
+
+        } else {
+            what = "request refused";
+        }
+
+    } else {
+        what = answer->status == 0 ? answer->error
+               : answer->status == 429 || answer->status == 418
+               ? "too many requests"
+               : answer->status / 100 == 3 ? "redirects are not followed"
+               : "request refused";
+    }
+
+    if (what) {
+        binance_rest_failed(r, answer, what);
+        binance_rest_push(r, r->job.first, r->job.n, r->job.info);
+    }
+
+    if (r->restart) {
+        r->restart = 0;
+        binance_rest_plan(r);
+    }
+
+    /* not in here: the client is still busy with this answer */
+
+    if (r->njobs) {
+        binance_timer(r->timer, 0);
+
+    } else if (what == NULL) {
+        tsd_log(TSD_LOG_DEBUG, "rest_done", "source=binance weight=%lld",
+                (long long) r->used_weight);
+    }
+}
+
+
+static void
+binance_rest_next(binance_rest_t *r)
+{
+    char     *url;
+    int       rc;
+    int64_t   ms;
+
+    while (!r->pending && r->njobs) {
+        r->job = r->jobs[r->njobs - 1];
+
+        ms = r->hold_ms - tsd_mono_ms();
+
+        if (ms <= 0) {
+            ms = binance_rest_wait(r, binance_rest_weight(&r->job));
+
+            if (ms > 0) {
+                tsd_log_limited(&r->limiter, TSD_LOG_WARN, "rest_paused",
+                                "source=binance weight=%lld for_ms=%lld",
+                                (long long) r->used_weight, (long long) ms);
+            }
+        }
+
+        if (ms > 0) {
+            binance_timer(r->timer, ms);
+            return;
+        }
+
+        r->njobs--;
+
+        url = binance_rest_url(r, &r->job);
+        if (url == NULL) {
+            continue;
+        }
+
+        rc = http_client_get(r->http, url, binance_rest_on_answer, r);
+        free(url);
+
+        if (rc != 0) {
+            binance_rest_failed(r, NULL, "no memory");
+            binance_rest_push(r, r->job.first, r->job.n, r->job.info);
+            continue;
+        }
+
+        r->pending = 1;
+    }
+}
+
+
+static void
+binance_rest_on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void) fd;
+    (void) what;
+
+    binance_rest_next(arg);
+}
+
+
+void
+binance_rest_refresh(binance_t *b)
+{
+    binance_rest_t  *r = b->rest;
+
+    r->begun = 1;
+
+    if (r->pending) {
+        /* that answer may be older than the connection */
+        r->restart = 1;
+        return;
+    }
+
+    binance_rest_plan(r);
+    binance_timer(r->timer, REST_SOON_MS);
+}
+
+
+void
+binance_rest_begin(binance_t *b)
+{
+    if (!b->rest->begun) {
+        binance_rest_refresh(b);
+    }
+}
+
+
+int
+binance_rest_start(binance_t *b)
+{
+    uint32_t         n;
+    source_t        *s = b->source;
+    binance_rest_t  *r;
+
+    r = calloc(1, sizeof(binance_rest_t));
+    if (r == NULL) {
+        return -1;
+    }
+
+    b->rest = r;
+    r->b = b;
+    r->weight_limit = BINANCE_WEIGHT;
+    r->used_minute = -1;
+    r->backoff.min_ms = s->config->backoff_min_ms;
+    r->backoff.max_ms = s->config->backoff_max_ms;
+
+    /* halving keeps one job for each level, 7 of a hundred */
+
+    n = 2 * (s->n / BINANCE_BATCH + 1) + 16;
+
+    r->jobs = calloc(n, sizeof(rest_job_t));
+    r->unlisted = calloc(s->n + 1, 1);
+    r->timer = evtimer_new(s->base, binance_rest_on_timer, r);
+    r->http = http_client_create(s->base, s->config->ca_file,
+                                 s->config->connect_timeout_ms,
+                                 REST_TIMEOUT_MS, REST_BODY_MAX);
+
+    return r->jobs && r->unlisted && r->timer && r->http ? 0 : -1;
+}
+
+
+void
+binance_rest_stop(binance_t *b)
+{
+    binance_rest_t  *r = b->rest;
+
+    if (r == NULL) {
+        return;
+    }
+
+    http_client_free(r->http);
+
+    if (r->timer) {
+        event_free(r->timer);
+    }
+
+    free(r->jobs);
+    free(r->unlisted);
+    free(r);
+    b->rest = NULL;
+}
