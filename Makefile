@@ -27,7 +27,7 @@ comma       := ,
 
 WARN        := -Wall -Wextra -Werror -Wshadow -Wpointer-arith \
                -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
-               -Wvla -Wformat=2
+               -Wvla -Wformat=2 -Wno-format-truncation
 HARDEN      := -fstack-protector-strong -fPIC \
                $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 OPT         ?= -O2 -g

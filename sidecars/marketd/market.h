@@ -27,7 +27,10 @@ typedef struct market_s {
     struct render_s         *render;
     int64_t                  now_ms;        /* wall clock, or the virtual one;
                                                kept by market_clock() */
+    int64_t                  now_us;        /* CLOCK_MONOTONIC, likewise */
     int                      virtual_clock;
+    uint32_t                *by_symbol;     /* hash of exchange symbols */
+    uint32_t                 symbol_mask;
     uint32_t                 quoted;
     uint32_t                 stale;
 } market_t;
@@ -63,7 +66,14 @@ int32_t market_find(const market_t *m, trd_source_t source,
 /* Turns quotes stale whose time has come; call every few dozen ms. */
 void market_sweep(market_t *m);
 
-/* All instruments of a source: ids may start over (see trd_apply). */
+/* All instruments of a source: a new connection (see trd_apply). */
 void market_reconnected(market_t *m, trd_source_t source);
+
+/*
+ * Takes over the last good quotes of the board before this one, as stale,
+ * where instrument and source are the same: a restart of marketd hides
+ * nothing and invents nothing.  Returns how many.
+ */
+uint32_t market_carry(market_t *m, const trd_board_t *old);
 
 #endif /* MARKETD_MARKET_H */

@@ -1,0 +1,305 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Making, publishing and watching the board's file; see board_file.h.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "board_file.h"
+#include "tsd_log.h"
+
+
+static int
+board_file_fail(const char *what, const char *path)
+{
+    tsd_log(TSD_LOG_ERROR, "board_failed", "what=\"%s\" path=\"%s\" "
+            "reason=\"%s\"", what, path, strerror(errno));
+    return -1;
+}
+
+
+/* what never changes while a board lives: header, instruments, index */
+
+static uint64_t
+board_file_statics(const board_file_t *f, const market_t *m)
+{
+    size_t  end;
+
+    end = (size_t) ((const uint8_t *) m->writer.quotes
+                    - (const uint8_t *) f->base);
+
+    return XXH3_64bits(f->base, offsetof(trd_board_header_t,
+                                         heartbeat_mono_ms))
+           ^ XXH3_64bits((const uint8_t *) f->base + TRD_BOARD_HEADER_SIZE,
+                         end - TRD_BOARD_HEADER_SIZE);
+}
+
+
+/* maps the board that is there; *base NULL if there is none to believe */
+
+static void
+board_file_old(const board_file_t *f, trd_board_t *old, void **base,
+    size_t *size)
+{
+    int          fd;
+    const char  *why;
+    struct stat  st;
+
+    *base = NULL;
+
+    fd = open(f->path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        return;
+    }
+
+    if (fstat(fd, &st) == 0 && st.st_size > 0) {
+        *size = (size_t) st.st_size;
+        *base = mmap(NULL, *size, PROT_READ, MAP_SHARED, fd, 0);
+    }
+
+    (void) close(fd);
+
+    if (*base == MAP_FAILED) {
+        *base = NULL;
+    }
+
+    if (*base && trd_board_open(old, *base, *size, &why) != TRD_OK) {
+        tsd_log(TSD_LOG_WARN, "old_board_ignored", "path=\"%s\" "
+                "reason=\"%s\"", f->path, why);
+        (void) munmap(*base, *size);
+        *base = NULL;
+    }
+}
+
+
+static int
+board_file_open(board_file_t *f, const char *run_dir)
+{
+    int   n;
+    char  lock[4096 + 16];
+
+    n = snprintf(f->path, sizeof(f->path), "%s/board", run_dir);
+
+    if (n < 0 || (size_t) n >= sizeof(f->path)) {
+        errno = ENAMETOOLONG;
+        return board_file_fail("TRADING_RUN_DIR", run_dir);
+    }
+
+    (void) snprintf(f->temp, sizeof(f->temp), "%s.tmp", f->path);
+    (void) snprintf(lock, sizeof(lock), "%s.lock", f->path);
+
+    f->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (f->lock == -1) {
+        return board_file_fail("open", lock);
+    }
+
+    if (flock(f->lock, LOCK_EX | LOCK_NB) != 0) {
+        tsd_log(TSD_LOG_ERROR, "already_running",
+                "path=\"%s\" reason=\"another marketd writes this board\"",
+                lock);
+        return -1;
+    }
+
+    /* under the lock, what is left under this name is a dead writer's */
+    (void) unlink(f->temp);
+
+    return 0;
+}
+
+
+static int
+board_file_map(board_file_t *f)
+{
+    int          fd;
+    struct stat  st;
+
+    fd = open(f->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd == -1) {
+        return board_file_fail("open", f->temp);
+    }
+
+    if (ftruncate(fd, (off_t) f->size) != 0 || fstat(fd, &st) != 0) {
+        (void) board_file_fail("ftruncate", f->temp);
+        (void) close(fd);
+        return -1;
+    }
+
+    f->device = (uint64_t) st.st_dev;
+    f->inode = (uint64_t) st.st_ino;
+    f->base = mmap(NULL, f->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    (void) close(fd);
+
+    if (f->base == MAP_FAILED) {
+        f->base = NULL;
+        return board_file_fail("mmap", f->temp);
+    }
+
+    return 0;
+}
+
+
+int
+board_file_create(board_file_t *f, market_t *m, const char *run_dir,
+    const catalogue_t *catalogue, uint32_t capacity)
+{
+    void               *base;
+    size_t              size;
+    int64_t             now;
+    trd_rc_t            rc;
+    uint32_t            a, b;
+    uint64_t            generation, seq;
+    trd_board_t         old;
+    trd_board_shape_t   shape;
+
+    memset(f, 0, sizeof(*f));
+    f->lock = -1;
+
+    if (board_file_open(f, run_dir) != 0) {
+        return -1;
+    }
+
+    trd_board_shape_default(&shape);
+    shape.capacity = capacity ? capacity : catalogue->n;
+
+    if (catalogue->n > shape.capacity) {
+        tsd_log(TSD_LOG_ERROR, "bad_setting",
+                "name=BOARD_CAPACITY value=%u expected=\"at least the %u "
+                "instruments of the catalogue\"", capacity, catalogue->n);
+        return -1;
+    }
+
+    f->size = trd_board_size(&shape);
+
+    if (board_file_map(f) != 0) {
+        return -1;
+    }
+
+    now = tsd_wall_ms();
+    generation = (uint64_t) now;
+    seq = 0;
+
+    board_file_old(f, &old, &base, &size);
+
+    if (base) {
+        seq = trd_board_seq(&old);
+
+        if (old.generation >= generation) {
+            generation = old.generation + 1;
+        }
+
+        (void) munmap(base, size);
+    }
+
+    a = b = 0;
+    rc = trd_board_create(&m->writer, f->base, f->size, &shape,
+                          catalogue->instruments, catalogue->n, generation,
+                          seq, now, (uint32_t) getpid(), &a, &b);
+
+    if (rc != TRD_OK) {
+        tsd_log(TSD_LOG_ERROR, "bad_instruments",
+                "file=\"%s\" field=instruments[%u] reason=\"a name of %s is "
+                "also one of %s\"", "instruments.json", b,
+                catalogue->instruments[b].symbol,
+                catalogue->instruments[a].symbol);
+        return -1;
+    }
+
+    f->statics_hash = board_file_statics(f, m);
+
+    return 0;
+}
+
+
+void
+board_file_carry(board_file_t *f, market_t *m)
+{
+    void         *base;
+    size_t        size;
+    trd_board_t   old;
+
+    if (m->virtual_clock) {
+        return;
+    }
+
+    board_file_old(f, &old, &base, &size);
+
+    if (base == NULL) {
+        return;
+    }
+
+    tsd_log(TSD_LOG_INFO, "quotes_carried", "count=%u generation=%llu",
+            market_carry(m, &old), (unsigned long long) old.generation);
+
+    (void) munmap(base, size);
+}
+
+
+int
+board_file_publish(board_file_t *f)
+{
+    if (rename(f->temp, f->path) != 0) {
+        return board_file_fail("rename", f->path);
+    }
+
+    return 0;
+}
+
+
+int
+board_file_check(board_file_t *f, market_t *m)
+{
+    struct stat  st;
+
+    if (stat(f->path, &st) != 0) {
+        return board_file_fail("stat", f->path);
+    }
+
+    if ((uint64_t) st.st_dev != f->device || (uint64_t) st.st_ino != f->inode)
+    {
+        tsd_log(TSD_LOG_ERROR, "board_failed", "what=replaced path=\"%s\"",
+                f->path);
+        return -1;
+    }
+
+    if ((size_t) st.st_size != f->size) {
+        tsd_log(TSD_LOG_ERROR, "board_failed", "what=resized path=\"%s\"",
+                f->path);
+        return -1;
+    }
+
+    if (board_file_statics(f, m) != f->statics_hash) {
+        tsd_log(TSD_LOG_ERROR, "board_failed", "what=corrupted path=\"%s\"",
+                f->path);
+        return -1;
+    }
+
+    return 0;
+}
+
+
+void
+board_file_close(board_file_t *f)
+{
+    if (f->base) {
+        (void) munmap(f->base, f->size);
+        f->base = NULL;
+    }
+
+    if (f->lock != -1) {
+        (void) close(f->lock);
+        f->lock = -1;
+    }
+}

@@ -1,0 +1,40 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The board as a file: <run dir>/board, written as board.tmp and renamed when
+ * it is complete, so that readers see the old board or the new one and
+ * nothing in between.  A lock file makes sure that there is one writer.
+ */
+
+#ifndef MARKETD_BOARD_FILE_H
+#define MARKETD_BOARD_FILE_H
+
+#include "market.h"
+
+typedef struct {
+    char      path[4096];
+    char      temp[4096 + 8];
+    int       lock;             /* fd that holds the lock */
+    void     *base;
+    size_t    size;
+    uint64_t  device, inode;
+    uint64_t  statics_hash;     /* of what never changes */
+} board_file_t;
+
+/*
+ * Takes the lock, makes the file under its temporary name and lays the board
+ * out in it.  Quotes of the board that is there are carried over after
+ * market_init() by board_file_carry().  All: 0, or -1 after logging why.
+ */
+int board_file_create(board_file_t *f, market_t *m, const char *run_dir,
+    const catalogue_t *catalogue, uint32_t capacity);
+void board_file_carry(board_file_t *f, market_t *m);
+int board_file_publish(board_file_t *f);
+
+/* Is our board still the one under that name, whole and unharmed? */
+int board_file_check(board_file_t *f, market_t *m);
+
+void board_file_close(board_file_t *f);
+
+#endif /* MARKETD_BOARD_FILE_H */

@@ -1,0 +1,360 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * marketd: the only writer of the board.  One thread around one libevent
+ * loop (compressing has a thread of its own); it can be killed at any
+ * instruction and started again.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "board_file.h"
+#include "render.h"
+#include "source.h"
+#include "trd_version.h"
+#include "tsd_log.h"
+
+
+#define MARKETD_BEAT_MS   20
+#define MARKETD_SWEEP_MS  50
+#define MARKETD_CHECK_MS  1000
+#define MARKETD_SOURCES   2
+
+typedef struct {
+    marketd_config_t    config;
+    catalogue_t         catalogue;
+    market_t            market;
+    board_file_t        file;
+    render_t           *render;
+    struct event_base  *base;
+    struct event       *events[6];
+    unsigned            nevents;
+    source_t            sources[MARKETD_SOURCES];
+    unsigned            nsources;
+    int                 failed;
+} marketd_t;
+
+
+static const source_ops_t *const  marketd_sources[] = {
+    &source_simulator, &source_binance
+};
+
+
+static void
+marketd_on_beat(evutil_socket_t fd, short what, void *arg)
+{
+    marketd_t  *d;
+
+    (void) fd;
+    (void) what;
+
+    d = arg;
+    trd_board_beat(&d->market.writer, tsd_mono_ms(), tsd_wall_ms());
+}
+
+
+static void
+marketd_on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+    marketd_t  *d;
+
+    (void) fd;
+    (void) what;
+
+    d = arg;
+    market_clock(&d->market);
+    market_sweep(&d->market);
+}
+
+
+/* a board that was tampered with is left: the next start makes a new one */
+
+static void
+marketd_on_check(evutil_socket_t fd, short what, void *arg)
+{
+    marketd_t  *d;
+
+    (void) fd;
+    (void) what;
+
+    d = arg;
+
+    if (board_file_check(&d->file, &d->market) != 0) {
+        d->failed = 1;
+        (void) event_base_loopbreak(d->base);
+    }
+}
+
+
+static void
+marketd_on_signal(evutil_socket_t fd, short what, void *arg)
+{
+    marketd_t  *d;
+
+    (void) what;
+
+    d = arg;
+    tsd_log(TSD_LOG_INFO, "stopping", "signal=%d", (int) fd);
+    (void) event_base_loopbreak(d->base);
+}
+
+
+static int
+marketd_event(marketd_t *d, evutil_socket_t fd, short what, int ms,
+    event_callback_fn fn)
+{
+    struct event    *ev;
+    struct timeval   tv = { ms / 1000, ms % 1000 * 1000 };
+
+    ev = event_new(d->base, fd, (short) (what | EV_PERSIST), fn, d);
+
+    if (ev == NULL || event_add(ev, ms ? &tv : NULL) != 0) {
+        tsd_log(TSD_LOG_ERROR, "no_memory", "what=event");
+        return -1;
+    }
+
+    d->events[d->nevents++] = ev;
+
+    return 0;
+}
+
+
+static int
+marketd_loop_init(marketd_t *d)
+{
+    struct event_config  *ec;
+
+    /* rounds of pages are timed in hundreds of microseconds */
+    ec = event_config_new();
+
+    if (ec) {
+        (void) event_config_set_flag(ec, EVENT_BASE_FLAG_PRECISE_TIMER);
+        d->base = event_base_new_with_config(ec);
+        event_config_free(ec);
+    }
+
+    if (d->base == NULL) {
+        tsd_log(TSD_LOG_ERROR, "no_memory", "what=event_base");
+        return -1;
+    }
+
+    if (marketd_event(d, -1, 0, MARKETD_BEAT_MS, marketd_on_beat) != 0
+        || marketd_event(d, -1, 0, MARKETD_SWEEP_MS, marketd_on_sweep) != 0
+        || marketd_event(d, -1, 0, MARKETD_CHECK_MS, marketd_on_check) != 0
+        || marketd_event(d, SIGTERM, EV_SIGNAL, 0, marketd_on_signal) != 0
+        || marketd_event(d, SIGINT, EV_SIGNAL, 0, marketd_on_signal) != 0)
+    {
+        return -1;
+    }
+
+    return 0;
+}
+
+
+/* the sources that instruments name; those without a provider are named */
+
+static int
+marketd_sources_init(marketd_t *d)
+{
+    uint32_t   i;
+    unsigned   k, served;
+    source_t  *s;
+
+    served = 0;
+
+    for (k = 0; k < MARKETD_SOURCES; k++) {
+        s = &d->sources[d->nsources];
+        s->instruments = calloc(d->catalogue.n, sizeof(*s->instruments));
+
+        if (s->instruments == NULL) {
+            tsd_log(TSD_LOG_ERROR, "no_memory", "what=source");
+            return -1;
+        }
+
+        s->n = 0;
+
+        for (i = 0; i < d->catalogue.n; i++) {
+            if (d->catalogue.instruments[i].source == marketd_sources[k]->id) {
+                s->instruments[s->n++] = i;
+            }
+        }
+
+        if (s->n == 0) {
+            free(s->instruments);
+            s->instruments = NULL;
+            continue;
+        }
+
+        s->ops = marketd_sources[k];
+        s->base = d->base;
+        s->market = &d->market;
+        s->config = &d->config;
+        s->stats = &d->market.writer.sources[d->nsources];
+        atomic_store(&s->stats->source, (uint32_t) s->ops->id);
+        served += s->n;
+        d->nsources++;
+
+        tsd_log(TSD_LOG_INFO, "source", "name=%s instruments=%u",
+                s->ops->name, s->n);
+    }
+
+    if (served < d->catalogue.n) {
+        tsd_log(TSD_LOG_WARN, "no_provider",
+                "instruments=%u effect=\"they have no quotes with "
+                "TRADING_SOURCE=live: this version has a provider for binance "
+                "only\"", d->catalogue.n - served);
+    }
+
+    return 0;
+}
+
+
+static int
+marketd_start(marketd_t *d)
+{
+    uint32_t  i;
+    unsigned  k;
+
+    if (marketd_config_read(&d->config) != 0
+        || catalogue_read(&d->catalogue, d->config.catalogue) != 0)
+    {
+        return -1;
+    }
+
+    if (d->config.mode == MARKETD_SIMULATOR) {
+        for (i = 0; i < d->catalogue.n; i++) {
+            d->catalogue.instruments[i].source = TRD_SOURCE_SIMULATOR;
+        }
+
+        if (d->config.sim_start_ms >= 0) {
+            market_set_clock(&d->market, d->config.sim_start_ms);
+        }
+    }
+
+    if (board_file_create(&d->file, &d->market, d->config.run_dir,
+                          &d->catalogue, d->config.capacity) != 0
+        || market_init(&d->market, &d->config, &d->catalogue) != 0
+        || marketd_loop_init(d) != 0)
+    {
+        return -1;
+    }
+
+    d->render = render_create(&d->market, d->base);
+
+    if (d->render == NULL || marketd_sources_init(d) != 0) {
+        return -1;
+    }
+
+    board_file_carry(&d->file, &d->market);
+
+    for (k = 0; k < d->nsources; k++) {
+        if (d->sources[k].ops->start(&d->sources[k]) != 0) {
+            d->sources[k].ops = NULL;
+            return -1;
+        }
+    }
+
+    render_now(d->render);
+    marketd_on_beat(-1, 0, d);
+
+    return board_file_publish(&d->file);
+}
+
+
+static void
+marketd_stop(marketd_t *d)
+{
+    unsigned  i;
+
+    for (i = 0; i < d->nsources; i++) {
+        if (d->sources[i].ops && d->sources[i].data) {
+            d->sources[i].ops->stop(&d->sources[i]);
+        }
+
+        free(d->sources[i].instruments);
+    }
+
+    render_free(d->render);
+
+    for (i = 0; i < d->nevents; i++) {
+        event_free(d->events[i]);
+    }
+
+    if (d->base) {
+        event_base_free(d->base);
+    }
+
+    if (d->market.writer.header) {
+        atomic_store(&d->market.writer.header->closed, 1);
+    }
+
+    market_free(&d->market);
+    board_file_close(&d->file);
+    catalogue_free(&d->catalogue);
+}
+
+
+static void
+marketd_usage(FILE *to)
+{
+    (void) fprintf(to,
+        "usage: marketd\n"
+        "Writes the board of market data to $TRADING_RUN_DIR/board.\n"
+        "All settings are environment variables: see .env.example.\n");
+}
+
+
+int
+main(int argc, char **argv)
+{
+    int        rc;
+    marketd_t  d;
+
+    if (argc > 1) {
+        if (strcmp(argv[1], "--version") == 0) {
+            (void) printf("marketd %s\n", TRADING_VERSION);
+            return 0;
+        }
+
+        marketd_usage(strcmp(argv[1], "--help") == 0 ? stdout : stderr);
+        return strcmp(argv[1], "--help") == 0 ? 0 : 2;
+    }
+
+    memset(&d, 0, sizeof(d));
+    d.file.lock = -1;
+
+    (void) signal(SIGPIPE, SIG_IGN);
+    (void) signal(SIGHUP, SIG_IGN);
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+        (void) fprintf(stderr, "marketd: curl_global_init() failed\n");
+        return 1;
+    }
+
+    rc = marketd_start(&d);
+
+    if (rc == 0) {
+        tsd_log(TSD_LOG_INFO, "started",
+                "version=%s board=\"%s\" instruments=%u bytes=%zu",
+                TRADING_VERSION, d.file.path, d.catalogue.n, d.file.size);
+
+        rc = event_base_dispatch(d.base) == -1 || d.failed ? -1 : 0;
+    }
+
+    marketd_stop(&d);
+    libevent_global_shutdown();
+    curl_global_cleanup();
+
+    if (rc == 0) {
+        tsd_log(TSD_LOG_INFO, "stopped", "reason=signal");
+    }
+
+    return rc == 0 ? 0 : 1;
+}
