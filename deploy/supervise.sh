@@ -21,7 +21,7 @@ start_time()
     stat=${stat##*) }
     # shellcheck disable=SC2086
     set -- $stat
-    printf '%s' "${20}"
+    [ "$1" != Z ] && printf '%s' "${20}"
 }
 
 # seconds since a process started
@@ -81,7 +81,7 @@ start_supervisor()
 
     # neither our lock nor our terminal goes with it
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-        setsid runsvdir -P "$state/service" log: \
+        setsid runsvdir -P "$state/service" \
         < /dev/null > "$state/log/supervisor.log" 2>&1 9>&- &
     pid=$!
     disown "$pid" 2> /dev/null
@@ -93,6 +93,15 @@ start_supervisor()
 unsupervised()
 {
     ! supervised "$1"
+}
+
+# down, and runsv has understood that it shall stay so: "sv up" looks at what
+# is wanted before it says anything, and runsv may be a second late
+is_down()
+{
+    local line
+    line=$(sv status "$state/service/$1" 2> /dev/null) || return 0
+    [[ $line == down:* && $line != *'want up'* ]]
 }
 
 process_gone()
@@ -108,18 +117,15 @@ stop_service()
     supervised "$1" || return 0
     pid=$(service_pid "$1") || pid=''
 
-    if sv -w "$2" down "$state/service/$1" > /dev/null 2>&1 ||
-        [ -z "$pid" ]
-    then
-        return 0
-    fi
+    sv down "$state/service/$1" > /dev/null 2>&1
+    ! wait_for "$2" is_down "$1" || return 0
+    [ -n "$pid" ] && start=$(start_time "$pid") || return 0
 
-    start=$(start_time "$pid") || return 0
     for signal in TERM KILL; do
         note "$1 (pid $pid) is not gone after $2 s: $signal"
         [ "$(start_time "$pid")" = "$start" ] || return 0
         kill -s "$signal" "$pid" 2> /dev/null
-        ! wait_for 2 process_gone "$pid" || return 0
+        ! wait_for 2 is_down "$1" || return 0
     done
 }
 
@@ -217,23 +223,27 @@ prices_now()
         2> /dev/null
 }
 
-# wait_healthy SECONDS: ready, and prices that move.  A service that dies
-# again and again ends the wait at once: its log knows why.
+# wait_healthy SECONDS: ready, and prices that move.  A service that is down
+# most of the time, because it dies again and again, ends the wait: its log
+# knows why.
 wait_healthy()
 {
-    local end=$((${EPOCHREALTIME/./} + $1 * 1000000)) name pid seen_pid
-    local first='' now status
-    declare -A seen=() deaths=()
+    local end=$((${EPOCHREALTIME/./} + $1 * 1000000)) name pid
+    local first='' now status steady=0
+    declare -A seen=() missed=()
 
     while [ "${EPOCHREALTIME/./}" -lt "$end" ]; do
+        steady=$((steady + 1))
+
         for name in marketd nginx; do
-            pid=$(service_pid "$name") || continue
-            seen_pid=${seen[$name]:-}
-            if [ -n "$seen_pid" ] && [ "$seen_pid" != "$pid" ]; then
-                deaths[$name]=$((${deaths[$name]:-0} + 1))
-            fi
+            pid=$(service_pid "$name")
+            [ "$pid" = "${seen[$name]:-}" ] || steady=0
             seen[$name]=$pid
-            if [ "${deaths[$name]:-0}" -ge 2 ]; then
+            [ -z "$pid" ] || continue
+
+            steady=0
+            missed[$name]=$((${missed[$name]:-0} + 1))
+            if [ "${missed[$name]}" -ge 25 ]; then
                 step_log=$state/log/$name/current
                 failing=$name
                 return 1
@@ -242,7 +252,7 @@ wait_healthy()
 
         status=$(curl -s -o /dev/null -w '%{http_code}' --max-time 1 \
             "http://127.0.0.1:$port/health/ready" 2> /dev/null)
-        if [ "$status" = 200 ]; then
+        if [ "$status" = 200 ] && [ "$steady" -ge 4 ]; then
             # a market that was told to fall silent need not move
             [ "${setting[SIMULATOR_UPDATES]:-0}" = 0 ] || return 0
             now=$(prices_now | cksum)
