@@ -20,10 +20,10 @@ FUZZ_SECONDS ?= 20
 ROOT        := $(CURDIR)
 
 SAN         ?=
+comma       := ,
 B           := build$(if $(SAN),/asan)
 SAN_FLAGS   := $(if $(SAN),-fsanitize=address$(comma)undefined \
                  -fno-sanitize-recover=all -fno-omit-frame-pointer)
-comma       := ,
 
 WARN        := -Wall -Wextra -Werror -Wshadow -Wpointer-arith \
                -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
