@@ -164,9 +164,9 @@ ws_client_fail(ws_client_t *c, trd_reconnect_t reason, const char *text)
 static void
 ws_client_lost(ws_client_t *c, const char *what, CURLcode rc)
 {
-    char  text[WS_TEXT_MAX];
+    char  text[CURL_ERROR_SIZE + WS_TEXT_MAX];
 
-    snprintf(text, sizeof(text), "%s: %s", what,
+    snprintf(text, sizeof(text), "%.100s: %s", what,
              c->error[0] ? c->error : curl_easy_strerror(rc));
 
     ws_client_fail(c, TRD_RECONNECT_LOST, text);
@@ -405,7 +405,6 @@ ws_client_request(ws_client_t *c)
 static void
 ws_client_connected(void *arg, CURLcode rc)
 {
-    char          text[WS_TEXT_MAX];
     ws_client_t  *c = arg;
 
     c->busy++;
@@ -416,9 +415,8 @@ ws_client_connected(void *arg, CURLcode rc)
     }
 
     if (rc != CURLE_OK) {
-        snprintf(text, sizeof(text), "%s",
-                 c->error[0] ? c->error : curl_easy_strerror(rc));
-        ws_client_fail(c, TRD_RECONNECT_REFUSED, text);
+        ws_client_fail(c, TRD_RECONNECT_REFUSED,
+                       c->error[0] ? c->error : curl_easy_strerror(rc));
 
     } else {
         c->state = WS_UPGRADING;

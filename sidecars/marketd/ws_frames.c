@@ -211,15 +211,11 @@ ws_frames_judge(ws_frames_t *f, int rc, ws_frames_end_t *end)
 
     end->code = f->close_code;
 
-    if (f->broken) {
-        return ws_frames_over(end, TRD_RECONNECT_LOST, "cannot write");
-    }
-
     if (rc == WSLAY_ERR_NOMEM) {
         return ws_frames_over(end, TRD_RECONNECT_LOST, "no memory");
     }
 
-    if (rc != 0) {
+    if (rc != 0 && !f->broken) {
         return ws_frames_over(end, TRD_RECONNECT_PROTOCOL, "wslay failed");
     }
 
@@ -228,7 +224,9 @@ ws_frames_judge(ws_frames_t *f, int rc, ws_frames_end_t *end)
                               "peer does not read");
     }
 
-    if (wslay_event_want_write(f->wslay)) {
+    /* a last word that cannot be sent does not change what came before */
+
+    if (wslay_event_want_write(f->wslay) && !f->broken) {
         return 0;
     }
 
@@ -240,7 +238,8 @@ ws_frames_judge(ws_frames_t *f, int rc, ws_frames_end_t *end)
     }
 
     if (wslay_event_want_read(f->wslay)) {
-        return 0;
+        return f->broken ? ws_frames_over(end, TRD_RECONNECT_LOST,
+                                          "cannot write") : 0;
     }
 
     /* wslay has found a fault, and has told the peer */
