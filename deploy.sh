@@ -308,15 +308,21 @@ cmd_up()
     [ -z "$foreground" ] || stay
 }
 
-# stay: containers end with us
+# stay: containers end with us, and read the logs from our output
 stay()
 {
-    trap 'trap "" TERM INT; step stopping; stop_all; exit 0' TERM INT
+    local tail
+
     exec 9>&-
+    tail -q -n 0 -F "$state"/log/{marketd,nginx}/current &
+    tail=$!
+    trap 'trap "" TERM INT; step stopping; stop_all; kill "$tail"; exit 0' \
+        TERM INT
     while supervisor_pid > /dev/null; do
         sleep 1 &
         wait $!
     done
+    kill "$tail"
     fail "the supervisor is gone"
 }
 
