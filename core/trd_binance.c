@@ -444,17 +444,19 @@ trd_event_pass(const trd_event_t *ev, trd_event_pt kind, trd_binance_pt fn,
         return TRD_IGNORED;
     }
 
+    symbol = &ev->field[TRD_SLOT('s')];
+
+    if (!(ev->seen & TRD_BIT('s')) || symbol->token != TRD_JSON_STRING
+        || symbol->len == 0)
+    {
+        return TRD_ERROR;
+    }
+
     memset(&u, 0, sizeof(trd_update_t));
 
     rc = kind(ev, &u);
     if (rc != TRD_OK) {
         return rc;
-    }
-
-    symbol = &ev->field[TRD_SLOT('s')];
-
-    if (symbol->token != TRD_JSON_STRING || symbol->len == 0) {
-        return TRD_ERROR;
     }
 
     fn(ctx, symbol->text, symbol->len, &u);
