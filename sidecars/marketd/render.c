@@ -21,7 +21,7 @@
 
 #define RENDER_REST         4       /* a round that took t is followed by at
                                        least RENDER_REST * t of other work */
-#define RENDER_MARKET_REST  9
+#define RENDER_MARKET_REST  4
 
 struct render_s {
     market_t           *m;
@@ -36,7 +36,7 @@ struct render_s {
     int64_t             next_market_us;
     int64_t             next_gzip_us;
     struct event       *timer;
-    int                 armed;
+    int64_t             armed_us;   /* when the timer fires, 0 = it will not */
     compress_t         *compress;
     tsd_limiter_t       limiter;
 };
@@ -114,7 +114,8 @@ render_mark(render_t *r, uint32_t instrument)
     f->since_us = r->m->now_us;
     r->queue[r->nqueue++] = instrument;
 
-    if (!r->armed && r->timer) {
+    /* it may be set for a later, lesser reason */
+    if (r->timer && (r->armed_us == 0 || r->armed_us > r->next_us)) {
         render_arm(r, r->m->now_us);
     }
 }
@@ -386,16 +387,19 @@ render_arm(render_t *r, int64_t now_us)
         when = r->next_gzip_us;
 
     } else {
-        r->armed = 0;
+        r->armed_us = 0;
         return;
     }
 
+    r->armed_us = when;
     when = when > now_us ? when - now_us : 0;
 
     tv.tv_sec = (time_t) (when / 1000000);
     tv.tv_usec = (suseconds_t) (when % 1000000);
 
-    r->armed = evtimer_add(r->timer, &tv) == 0;
+    if (evtimer_add(r->timer, &tv) != 0) {
+        r->armed_us = 0;
+    }
 }
 
 
@@ -408,8 +412,6 @@ render_timer(evutil_socket_t fd, short what, void *arg)
     (void) what;
 
     r = arg;
-    r->armed = 1;               /* marks of this round arm nothing */
-
     render_round(r);
     render_arm(r, tsd_mono_us());
 }
