@@ -1,0 +1,261 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The query string of a call, checked before any route sees it, and the
+ * asset class, which stands in the path.  Unknown parameters are left alone;
+ * one of ours that is malformed or given twice is refused.
+ */
+
+#include "trd_quote_json.h"
+#include "ngx_http_trading_conf.h"
+
+#define NGX_HTTP_TRADING_AGE_MAX  (365ULL * 24 * 60 * 60 * 1000)
+
+typedef ngx_int_t (*ngx_http_trading_arg_pt)(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+
+static ngx_int_t ngx_http_trading_arg(ngx_http_trading_call_t *call,
+    trd_pair_t *pair);
+static ngx_int_t ngx_http_trading_arg_max_age(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_trading_arg_symbols(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_trading_arg_fields(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_trading_arg_model(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_trading_arg_timeframe(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+static const char *ngx_http_trading_model_name(unsigned i);
+static const char *ngx_http_trading_timeframe_name(unsigned i);
+
+
+/* in the order of trd_param_t */
+static const ngx_http_trading_arg_pt  ngx_http_trading_arg_set[] = {
+    ngx_http_trading_arg_max_age,
+    ngx_http_trading_arg_symbols,
+    ngx_http_trading_arg_fields,
+    ngx_http_trading_arg_model,
+    ngx_http_trading_arg_timeframe
+};
+
+
+static const char *const  ngx_http_trading_models[] = {
+    "threshold", NULL
+};
+
+
+static const char *const  ngx_http_trading_timeframes[] = {
+    "1M", "5M", "15M", "1H", "4H", "1D", NULL
+};
+
+
+ngx_int_t
+ngx_http_trading_args(ngx_http_trading_call_t *call)
+{
+    trd_pair_t           pair;
+    trd_query_t          query;
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    trd_query_init(&query, (char *) r->args.data, r->args.len);
+
+    while (trd_query_next(&query, &pair) == TRD_OK) {
+        if (ngx_http_trading_arg(call, &pair) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trading_arg(ngx_http_trading_call_t *call, trd_pair_t *pair)
+{
+    int        param;
+    ngx_str_t  value;
+
+    param = trd_param_find(pair->name, pair->name_len);
+
+    if (param < 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_trading_given(call, param)) {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                     "\"%s\" is given twice",
+                                     trd_param_name(param));
+    }
+
+    call->args.given |= 1 << param;
+
+    value.data = ngx_pnalloc(call->request->pool, pair->value_len + 1);
+    if (value.data == NULL) {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_INTERNAL,
+                                     "out of memory");
+    }
+
+    if (trd_percent_decode(pair->value, pair->value_len, (char *) value.data,
+                           pair->value_len, &value.len)
+        != TRD_OK
+        || !trd_text_ok((char *) value.data, value.len))
+    {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                     "\"%s\" is not percent-encoded UTF-8",
+                                     trd_param_name(param));
+    }
+
+    return ngx_http_trading_arg_set[param](call, &value);
+}
+
+
+static ngx_int_t
+ngx_http_trading_arg_max_age(ngx_http_trading_call_t *call, ngx_str_t *value)
+{
+    if (trd_parse_u64((char *) value->data, value->len,
+                      NGX_HTTP_TRADING_AGE_MAX, &call->args.max_age_ms)
+        == TRD_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                 "\"max_age_ms\" must be a whole number from "
+                                 "0 to %uL", NGX_HTTP_TRADING_AGE_MAX);
+}
+
+
+static ngx_int_t
+ngx_http_trading_arg_symbols(ngx_http_trading_call_t *call, ngx_str_t *value)
+{
+    if (value->len) {
+        call->args.symbols = *value;
+        return NGX_OK;
+    }
+
+    return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                 "\"symbols\" is empty");
+}
+
+
+static ngx_int_t
+ngx_http_trading_arg_fields(ngx_http_trading_call_t *call, ngx_str_t *value)
+{
+    int           field;
+    size_t        len;
+    ngx_str_t     name;
+    const char   *item;
+    trd_query_t   list;
+
+    trd_query_init(&list, (char *) value->data, value->len);
+
+    while (trd_list_next(&list, &item, &len) == TRD_OK) {
+        field = trd_field_find(item, len);
+
+        if (field < 0) {
+            name.data = (u_char *) item;
+            name.len = ngx_min(len, NGX_HTTP_TRADING_TAIL);
+
+            (void) ngx_http_trading_fail(call, NGX_HTTP_TRADING_UNKNOWN_FIELD,
+                                         "there is no field \"%V\"", &name);
+            ngx_http_trading_allowed(call, trd_field_name);
+            return NGX_DECLINED;
+        }
+
+        call->args.fields |= (uint32_t) 1 << field;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trading_arg_model(ngx_http_trading_call_t *call, ngx_str_t *value)
+{
+    if (value->len == sizeof("threshold") - 1
+        && ngx_strncasecmp(value->data, (u_char *) "threshold", value->len)
+           == 0)
+    {
+        return NGX_OK;
+    }
+
+    value->len = ngx_min(value->len, NGX_HTTP_TRADING_TAIL);
+
+    (void) ngx_http_trading_fail(call, NGX_HTTP_TRADING_UNKNOWN_MODEL,
+                                 "there is no model \"%V\"", value);
+    ngx_http_trading_allowed(call, ngx_http_trading_model_name);
+
+    return NGX_DECLINED;
+}
+
+
+/* checked only: the threshold model knows the last 24 hours and no other */
+static ngx_int_t
+ngx_http_trading_arg_timeframe(ngx_http_trading_call_t *call,
+    ngx_str_t *value)
+{
+    unsigned     i;
+    const char  *name;
+
+    for (i = 0; (name = ngx_http_trading_timeframes[i]) != NULL; i++) {
+        if (ngx_strlen(name) == value->len
+            && ngx_strncasecmp(value->data, (u_char *) name, value->len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    (void) ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                 "\"timeframe\" is none of those allowed");
+    ngx_http_trading_allowed(call, ngx_http_trading_timeframe_name);
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_trading_class(ngx_http_trading_call_t *call, ngx_uint_t *asset_class)
+{
+    unsigned     i;
+    const char  *name;
+
+    for (i = 0; (name = trd_class_name(i)) != NULL; i++) {
+        if (ngx_strlen(name) == call->tail.len
+            && ngx_strncasecmp(call->tail.data, (u_char *) name,
+                               call->tail.len)
+               == 0)
+        {
+            *asset_class = i;
+            return NGX_OK;
+        }
+    }
+
+    if (!trd_text_ok((char *) call->tail.data, call->tail.len)) {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PATH,
+                                     "the asset class is not UTF-8 text");
+    }
+
+    (void) ngx_http_trading_fail(call, NGX_HTTP_TRADING_UNKNOWN_CLASS,
+                                 "there is no asset class \"%V\"",
+                                 &call->tail);
+    ngx_http_trading_allowed(call, trd_class_name);
+
+    return NGX_DECLINED;
+}
+
+
+static const char *
+ngx_http_trading_model_name(unsigned i)
+{
+    return ngx_http_trading_models[i];
+}
+
+
+static const char *
+ngx_http_trading_timeframe_name(unsigned i)
+{
+    return ngx_http_trading_timeframes[i];
+}
