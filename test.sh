@@ -22,6 +22,7 @@ exec < /dev/null
 passed=0 failed=0 skipped=0
 logs=build/test-logs
 boards=''
+board_pids=()
 
 # result NAME PASSED FAILED SKIPPED LOG: counts, and shows what went wrong
 result()
@@ -228,25 +229,69 @@ part_unit()
     fi
 }
 
-# the boards that t/ reads; see mkboard --help
+# board NAME OPTION...: a fixture board in its own folder; one with --serve
+# keeps its heartbeat for as long as the tests may take
+board()
+{
+    local name=$1
+    shift
+
+    mkdir "$boards/$name" || return 1
+    case " $* " in
+    *' --serve '*)
+        build/mkboard "$@" instruments.json t/fixtures/quotes.tsv \
+            "$boards/$name" &
+        board_pids+=($!)
+        for _ in {1..100}; do
+            [ ! -s "$boards/$name/board" ] || return 0
+            sleep 0.05
+        done
+        return 1
+        ;;
+    *)
+        build/mkboard "$@" instruments.json t/fixtures/quotes.tsv \
+            "$boards/$name"
+        ;;
+    esac
+}
+
+# The boards that t/ reads.  All hold the quotes of t/fixtures/quotes.tsv at
+# a clock that stands still, but FRESH.
+#   BOARD   its writer lives           OLD     its writer died a minute ago
+#   EMPTY   instruments, no quotes     BAD     not a board
+#   FRESH   quotes of this moment      NONE    there is none
 make_boards()
 {
-    local name
-
     boards=$(mktemp -d /dev/shm/trading-test-XXXXXX) || return 1
     chmod 755 "$boards"
-    for name in good old empty bad; do
-        build/mkboard "$name" "$boards/$name" || return 1
-    done
-    export TEST_NGINX_BOARD=$boards/good
-    export TEST_NGINX_BOARD_OLD=$boards/old
-    export TEST_NGINX_BOARD_EMPTY=$boards/empty
-    export TEST_NGINX_BOARD_BAD=$boards/bad
-    export TEST_NGINX_BOARD_NONE=$boards/none
+
+    board good --serve 1800000 &&
+        board empty --empty --serve 1800000 &&
+        board fresh --fresh --serve 1800000 &&
+        board old --stale --beat-ago 60000 &&
+        board bad || return 1
+    # the magic, so that no reader may believe a word
+    printf 'NOTABRD!' |
+        dd of="$boards/bad/board" conv=notrunc status=none || return 1
+
+    export TEST_NGINX_BOARD=$boards/good/board
+    export TEST_NGINX_BOARD_OLD=$boards/old/board
+    export TEST_NGINX_BOARD_EMPTY=$boards/empty/board
+    export TEST_NGINX_BOARD_FRESH=$boards/fresh/board
+    export TEST_NGINX_BOARD_BAD=$boards/bad/board
+    export TEST_NGINX_BOARD_NONE=$boards/none/board
 }
 
 remove_boards()
 {
+    local pid
+
+    for pid in "${board_pids[@]}"; do
+        kill "$pid" 2> /dev/null
+        wait "$pid" 2> /dev/null
+    done
+    board_pids=()
+
     case $boards in
     /dev/shm/trading-test-??????) rm -rf "$boards" ;;
     esac
