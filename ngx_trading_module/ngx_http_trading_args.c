@@ -10,8 +10,6 @@
 #include "trd_quote_json.h"
 #include "ngx_http_trading_conf.h"
 
-#define NGX_HTTP_TRADING_AGE_MAX  (365ULL * 24 * 60 * 60 * 1000)
-
 typedef ngx_int_t (*ngx_http_trading_arg_pt)(ngx_http_trading_call_t *call,
     ngx_str_t *value);
 
@@ -116,15 +114,15 @@ static ngx_int_t
 ngx_http_trading_arg_max_age(ngx_http_trading_call_t *call, ngx_str_t *value)
 {
     if (trd_parse_u64((char *) value->data, value->len,
-                      NGX_HTTP_TRADING_AGE_MAX, &call->args.max_age_ms)
+                      INT64_MAX, &call->args.max_age_ms)
         == TRD_OK)
     {
         return NGX_OK;
     }
 
     return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
-                                 "\"max_age_ms\" must be a whole number from "
-                                 "0 to %uL", NGX_HTTP_TRADING_AGE_MAX);
+                                 "\"max_age_ms\" must be a whole number of "
+                                 "milliseconds");
 }
 
 

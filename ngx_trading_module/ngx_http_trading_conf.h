@@ -37,6 +37,7 @@ typedef struct {
 /* a location of a server, for its card */
 typedef struct {
     ngx_http_trading_service_t  *service;
+    ngx_str_t                    name;      /* of the location */
     ngx_str_t                    prefix;    /* without a slash at its end */
     ngx_flag_t                   exact;
 } ngx_http_trading_place_t;

@@ -81,9 +81,13 @@ ngx_http_trading_info_place(trd_writer_t *w, ngx_http_trading_place_t *place)
 
         /* an unusually long prefix is cut here, never overrun */
 
-        p = ngx_snprintf(path, sizeof(path), "%V%s%V", &place->prefix,
-                         route->path.len || place->prefix.len == 0 ? "/" : "",
-                         &route->path);
+        if (route->path.len) {
+            p = ngx_snprintf(path, sizeof(path), "%V/%V", &place->prefix,
+                             &route->path);
+
+        } else {
+            p = ngx_snprintf(path, sizeof(path), "%V", &place->name);
+        }
 
         if (route->tail) {
             p = ngx_snprintf(p, path + sizeof(path) - p, "{%s}", route->tail);

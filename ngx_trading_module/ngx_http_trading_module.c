@@ -330,6 +330,7 @@ ngx_http_trading_service_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     place->service = lcf->service;
+    place->name = clcf->name;
     place->prefix = lcf->prefix;
     place->exact = clcf->exact_match;
 

@@ -60,7 +60,9 @@ ngx_http_trading_entry(ngx_http_trading_call_t *call, uint32_t instrument,
                                     0, 0);
     if (rc == NGX_AGAIN) {
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_QUOTE,
-                                     "there is no quote of \"%V\" yet",
+                                     "there is no %s of \"%V\" yet",
+                                     kind == TRD_ENTRY_QUOTE ? "quote"
+                                                             : "signal",
                                      &call->tail);
     }
 
