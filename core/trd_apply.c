@@ -255,8 +255,10 @@ trd_fold(trd_quote_t *q, const trd_update_t *u, unsigned take)
 
     q->has |= take;
 
-    /* a value that outgrew our range is unknown from then on, not old */
-    q->has &= ~u->dropped;
+    /* a value of the day that outgrew our range is unknown, not old */
+    if (take & TRD_DAY_VALUES) {
+        q->has &= ~(u->dropped & TRD_DAY_VALUES);
+    }
 
     if (q->has & TRD_HAS_LAST) {
         if ((q->has & TRD_HAS_HIGH) && q->last_e8 > q->high_e8) {
