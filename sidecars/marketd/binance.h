@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * What the files of the Binance source share: source_binance.c (start, stop,
- * decoding), binance_stream.c (connections), binance_rest.c (snapshots).
+ * decoding), binance_stream.c and binance_link.c (connections),
+ * binance_rest.c and binance_info.c (snapshots, rules of symbols).
  */
 
 #ifndef MARKETD_BINANCE_H
@@ -26,6 +27,7 @@
 #define BINANCE_WEIGHT_SHARE     80     /* percent of it that we use */
 #define BINANCE_429_MS           60000  /* where Retry-After is missing */
 #define BINANCE_418_MS           300000
+#define BINANCE_HOLD_MORE_MS     250    /* clocks and timers are not exact */
 
 #define BINANCE_KINDS_MAX        8
 #define BINANCE_KIND_LEN         32

@@ -9,33 +9,12 @@
  *     next   made before `live` grows too old, becomes it with its first quote
  *     old    the previous one, saying goodbye
  *
- * A link is one WebSocket client with what is known of it; it is freed in its
- * on_close, or in binance_stream_stop().
+ * Links are freed in binance_conn_over(), or in binance_stream_stop().
  */
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "binance.h"
-#include "tsd_log.h"
-#include "ws_client.h"
-
-#define STREAM_NAME_MAX  (TRD_SYMBOL_LEN + BINANCE_KIND_LEN + 8)
-
-typedef struct {
-    binance_conn_t  *conn;
-    ws_client_t     *ws;
-    struct event    *pace;          /* until the next SUBSCRIBE may go out */
-    uint32_t         asked;         /* streams, by URL and by SUBSCRIBE */
-    uint32_t         requests;
-    uint32_t         bad;           /* unreadable messages in a row */
-    uint8_t          open;
-    uint8_t          quoted;        /* brought a quote */
-    int64_t          opened_ms;     /* monotonic, as are the next two */
-    int64_t          heard_ms;
-    int64_t          quote_ms;
-} binance_link_t;
+#include "binance_link.h"
 
 struct binance_conn_s {
     binance_t          *b;
@@ -49,41 +28,9 @@ struct binance_conn_s {
     int64_t             renew_ms;   /* not before, after a failed try */
     uint8_t             stale;
     uint8_t             ever;       /* was open once */
-    tsd_limiter_t       limiter;
 };
 
-static void binance_link_open(binance_conn_t *conn, binance_link_t **place);
-
-
-static uint32_t
-binance_conn_streams(const binance_conn_t *conn)
-{
-    return conn->n * conn->b->nkinds;
-}
-
-
-/* The i-th stream of a connection: "btcusdt@trade". */
-static size_t
-binance_stream_name(const binance_conn_t *conn, uint32_t i, char *out)
-{
-    char        *p = out;
-    size_t       n;
-    const char  *symbol, *kind;
-
-    symbol = binance_symbol(conn->b, conn->first + i / conn->b->nkinds);
-    kind = conn->b->kinds[i % conn->b->nkinds];
-
-    for ( /* void */ ; *symbol != '\0'; symbol++) {
-        *p++ = (*symbol >= 'A' && *symbol <= 'Z') ? (char) (*symbol + 32)
-                                                  : *symbol;
-    }
-
-    *p++ = '@';
-    n = strlen(kind);
-    memcpy(p, kind, n);
-
-    return (size_t) (p - out) + n;
-}
+static void binance_conn_open(binance_conn_t *conn, binance_link_t **place);
 
 
 /* What readers see of all connections together. */
@@ -106,25 +53,6 @@ binance_state(binance_t *b)
 
     atomic_store_explicit(&b->source->stats->state, state,
                           memory_order_relaxed);
-}
-
-
-static void
-binance_link_free(binance_link_t *link)
-{
-    if (link == NULL) {
-        return;
-    }
-
-    if (link->ws) {
-        ws_client_free(link->ws);
-    }
-
-    if (link->pace) {
-        event_free(link->pace);
-    }
-
-    free(link);
 }
 
 
@@ -164,17 +92,17 @@ binance_conn_on_retry(evutil_socket_t fd, short what, void *arg)
     (void) what;
 
     if (conn->live == NULL) {
-        binance_link_open(conn, &conn->live);
+        binance_conn_open(conn, &conn->live);
     }
 }
 
 
 /* What follows from the end of a link, whoever ended it. */
-static void
-binance_link_over(binance_link_t *link, const ws_close_t *why)
+void
+binance_conn_over(binance_conn_t *conn, binance_link_t *link,
+    const ws_close_t *why)
 {
-    int64_t          lived;
-    binance_conn_t  *conn = link->conn;
+    int64_t  lived;
 
     lived = link->open ? tsd_mono_ms() - link->opened_ms : 0;
 
@@ -237,112 +165,7 @@ binance_link_drop(binance_link_t *link, trd_reconnect_t reason,
 {
     ws_close_t  why = { reason, 0, 0, -1, text };
 
-    binance_link_over(link, &why);
-}
-
-
-/* The next SUBSCRIBE, until all streams have been asked for. */
-static void
-binance_link_subscribe(binance_link_t *link)
-{
-    int        n;
-    char       name[STREAM_NAME_MAX];
-    char       msg[BINANCE_PARAMS_MAX * (STREAM_NAME_MAX + 3) + 64];
-    size_t     len;
-    uint32_t   i, end;
-
-    end = binance_conn_streams(link->conn);
-
-    if (link->asked >= end) {
-        return;
-    }
-
-    if (end - link->asked > BINANCE_PARAMS_MAX) {
-        end = link->asked + BINANCE_PARAMS_MAX;
-    }
-
-    len = (size_t) snprintf(msg, sizeof(msg),
-                            "{\"method\":\"SUBSCRIBE\",\"params\":[");
-
-    for (i = link->asked; i < end; i++) {
-        n = (int) binance_stream_name(link->conn, i, name);
-        len += (size_t) snprintf(msg + len, sizeof(msg) - len, "%s\"%.*s\"",
-                                 i > link->asked ? "," : "", n, name);
-    }
-
-    len += (size_t) snprintf(msg + len, sizeof(msg) - len, "],\"id\":%u}",
-                             (unsigned) ++link->requests);
-
-    if (ws_client_send(link->ws, msg, len) == 0) {
-        link->asked = end;
-    }
-
-    binance_timer(link->pace, BINANCE_SUBSCRIBE_MS);
-}
-
-
-static void
-binance_link_on_pace(evutil_socket_t fd, short what, void *arg)
-{
-    (void) fd;
-    (void) what;
-
-    binance_link_subscribe(arg);
-}
-
-
-static void
-binance_link_on_open(void *ctx)
-{
-    source_t        *s;
-    binance_link_t  *link = ctx;
-    binance_conn_t  *conn = link->conn;
-
-    s = conn->b->source;
-    link->open = 1;
-    link->opened_ms = tsd_mono_ms();
-    link->heard_ms = link->opened_ms;
-    link->quote_ms = link->opened_ms;
-
-    tsd_log(TSD_LOG_INFO, "feed_connected",
-            "source=binance streams=%u renewal=%d",
-            (unsigned) binance_conn_streams(conn), link == conn->next);
-
-    binance_link_subscribe(link);
-
-    if (link != conn->live) {
-        return;
-    }
-
-    atomic_store_explicit(&s->stats->connected_ms, tsd_wall_ms(),
-                          memory_order_relaxed);
-
-    if (conn->ever) {
-        market_clock(s->market);
-        market_reconnected(s->market, TRD_SOURCE_BINANCE);
-    }
-
-    conn->ever = 1;
-    conn->stale = 0;
-    binance_state(conn->b);
-    binance_rest_refresh(conn->b);
-}
-
-
-static void
-binance_link_on_heard(void *ctx, size_t bytes)
-{
-    source_t        *s;
-    binance_link_t  *link = ctx;
-
-    s = link->conn->b->source;
-    link->heard_ms = tsd_mono_ms();
-
-    atomic_store_explicit(&s->stats->heard_ms, tsd_wall_ms(),
-                          memory_order_relaxed);
-    atomic_fetch_add_explicit(&s->stats->bytes, bytes, memory_order_relaxed);
-
-    market_clock(s->market);
+    binance_conn_over(link->conn, link, &why);
 }
 
 
@@ -374,165 +197,64 @@ binance_conn_swap(binance_conn_t *conn)
 }
 
 
-/* Well formed, but no quote: an answer to SUBSCRIBE, or news of the server. */
-static void
-binance_link_notice(binance_link_t *link, const char *msg, size_t len)
+void
+binance_conn_opened(binance_conn_t *conn, binance_link_t *link)
 {
-    char             text[256];
-    size_t           i;
-    binance_conn_t  *conn = link->conn;
+    source_t  *s = conn->b->source;
 
-    for (i = 0; i < len && i < sizeof(text) - 1; i++) {
-        text[i] = (msg[i] < 0x20 || msg[i] > 0x7e) ? '.'
-                  : msg[i] == '"' || msg[i] == '\\' ? '\'' : msg[i];
+    tsd_log(TSD_LOG_INFO, "feed_connected",
+            "source=binance streams=%u renewal=%d",
+            (unsigned) link->streams, link == conn->next);
+
+    if (link != conn->live) {
+        return;
     }
 
-    text[i] = '\0';
+    atomic_store_explicit(&s->stats->connected_ms, tsd_wall_ms(),
+                          memory_order_relaxed);
 
-    if (strstr(text, "'serverShutdown'") && link == conn->live
-        && conn->next == NULL)
-    {
+    if (conn->ever) {
+        market_clock(s->market);
+        market_reconnected(s->market, TRD_SOURCE_BINANCE);
+    }
+
+    conn->ever = 1;
+    conn->stale = 0;
+    binance_state(conn->b);
+    binance_rest_refresh(conn->b);
+}
+
+
+void
+binance_conn_quoted(binance_conn_t *conn, binance_link_t *link)
+{
+    if (link == conn->next && link->asked >= link->streams) {
+        binance_conn_swap(conn);
+    }
+}
+
+
+void
+binance_conn_leave(binance_conn_t *conn, binance_link_t *link)
+{
+    if (link == conn->live && conn->next == NULL) {
         tsd_log(TSD_LOG_INFO, "feed_shutdown_announced", "source=binance");
-        binance_link_open(conn, &conn->next);
-
-    } else if (strstr(text, "'error'")) {
-        text[i < 60 ? i : 60] = '\0';
-        tsd_log_limited(&conn->limiter, TSD_LOG_WARN, "feed_complains",
-                        "source=binance text=\"%s\"", text);
+        binance_conn_open(conn, &conn->next);
     }
 }
 
 
 static void
-binance_link_on_text(void *ctx, const char *msg, size_t len)
+binance_conn_open(binance_conn_t *conn, binance_link_t **place)
 {
-    binance_link_t  *link = ctx;
-    binance_conn_t  *conn = link->conn;
+    *place = binance_link_open(conn->b, conn, conn->first, conn->n);
 
-    atomic_fetch_add_explicit(&conn->b->source->stats->messages, 1,
-                              memory_order_relaxed);
-
-    switch (binance_message(conn->b, msg, len)) {
-
-    case TRD_OK:
-        link->bad = 0;
-        link->quoted = 1;
-        link->quote_ms = link->heard_ms;
-
-        if (link == conn->next
-            && link->asked >= binance_conn_streams(conn))
-        {
-            binance_conn_swap(conn);
-        }
-
-        break;
-
-    case TRD_IGNORED:
-        link->bad = 0;
-        binance_link_notice(link, msg, len);
-        break;
-
-    case TRD_ERROR:
-        if (++link->bad >= BINANCE_BAD_MAX) {
-            binance_link_drop(link, TRD_RECONNECT_PROTOCOL,
-                              "too many unreadable messages in a row");
-        }
-
-        break;
-
-    default:        /* out of our range: readable all the same */
-        break;
-    }
-}
-
-
-static void
-binance_link_on_close(void *ctx, const ws_close_t *why)
-{
-    binance_link_over(ctx, why);
-}
-
-
-static const ws_handler_t  binance_link_handler = {
-    binance_link_on_open,
-    binance_link_on_heard,
-    binance_link_on_text,
-    binance_link_on_close
-};
-
-
-/* <base>/stream?streams=a/b/c with the first streams; the others follow. */
-static ws_client_t *
-binance_link_connect(binance_link_t *link)
-{
-    char                    *url;
-    size_t                   size, len;
-    uint32_t                 i, n;
-    ws_client_t             *ws;
-    ws_options_t             options;
-    binance_t               *b = link->conn->b;
-    const marketd_config_t  *config = b->source->config;
-
-    n = binance_conn_streams(link->conn);
-    n = n > BINANCE_URL_STREAMS ? BINANCE_URL_STREAMS : n;
-
-    size = strlen(b->ws_url) + 32 + (size_t) n * (STREAM_NAME_MAX + 1);
-    url = malloc(size);
-    if (url == NULL) {
-        return NULL;
-    }
-
-    len = (size_t) snprintf(url, size, "%s/stream?streams=", b->ws_url);
-
-    for (i = 0; i < n; i++) {
-        if (i) {
-            url[len++] = '/';
-        }
-
-        len += binance_stream_name(link->conn, i, url + len);
-    }
-
-    url[len] = '\0';
-    link->asked = n;
-
-    memset(&options, 0, sizeof(options));
-    options.url = url;
-    options.ca_file = config->ca_file;
-    options.connect_timeout_ms = config->connect_timeout_ms;
-    options.ping_idle_ms = config->mute_timeout_ms / 3;
-    options.message_max = BINANCE_MESSAGE_MAX;
-    options.handler = &binance_link_handler;
-    options.ctx = link;
-
-    ws = ws_client_connect(b->source->base, &options);
-    free(url);
-
-    return ws;
-}
-
-
-static void
-binance_link_open(binance_conn_t *conn, binance_link_t **place)
-{
-    binance_link_t  *link;
-
-    link = calloc(1, sizeof(binance_link_t));
-
-    if (link) {
-        link->conn = conn;
-        link->pace = evtimer_new(conn->b->source->base, binance_link_on_pace,
-                                 link);
-        link->ws = link->pace ? binance_link_connect(link) : NULL;
-    }
-
-    if (link && link->ws) {
-        *place = link;
+    if (*place) {
         return;
     }
 
     /* no memory now, perhaps later */
 
-    binance_link_free(link);
     tsd_log(TSD_LOG_ERROR, "no_memory", "source=binance");
 
     if (place == &conn->live) {
@@ -619,7 +341,7 @@ binance_stream_on_watch(evutil_socket_t fd, short what, void *arg)
             && max_age > 0 && now - conn->live->opened_ms >= max_age
             && now >= conn->renew_ms)
         {
-            binance_link_open(conn, &conn->next);
+            binance_conn_open(conn, &conn->next);
         }
     }
 
@@ -663,7 +385,7 @@ binance_stream_start(binance_t *b)
             return -1;
         }
 
-        binance_link_open(conn, &conn->live);
+        binance_conn_open(conn, &conn->live);
     }
 
     /* often enough for the shortest of times that may be set */

@@ -126,7 +126,8 @@ binance_hold_ms(int status, int64_t retry_after_ms, uint32_t jitter_ms)
         retry_after_ms = status == 418 ? BINANCE_418_MS : BINANCE_429_MS;
     }
 
-    return retry_after_ms + binance_random(jitter_ms + 1);
+    return retry_after_ms + BINANCE_HOLD_MORE_MS
+           + binance_random(jitter_ms + 1);
 }
 
 
