@@ -77,6 +77,24 @@ trd_header_hash(const trd_board_header_t *h)
 }
 
 
+uint64_t
+trd_instrument_hash(const trd_instrument_t *in)
+{
+    return XXH3_64bits(in, offsetof(trd_instrument_t, hash));
+}
+
+
+uint32_t
+trd_index_check(uint32_t hash, uint32_t instrument)
+{
+    uint64_t  x;
+
+    x = ((uint64_t) instrument << 32 | hash) * 0x9e3779b97f4a7c15ULL;
+
+    return (uint32_t) (x >> 32);
+}
+
+
 static int
 trd_section_fits(const trd_section_t *s, size_t size, size_t stride)
 {
@@ -241,7 +259,7 @@ trd_board_find(const trd_board_t *b, const char *name, size_t len,
             continue;
         }
 
-        if (n > b->n) {
+        if (n > b->n || e->check != trd_index_check(hash, n)) {
             return TRD_CORRUPT;
         }
 
@@ -263,12 +281,13 @@ trd_board_instrument(const trd_board_t *b, uint32_t instrument,
 
     memcpy(out, &b->instruments[instrument], sizeof(*out));
 
-    out->symbol[TRD_SYMBOL_LEN] = '\0';
-    out->exchange_symbol[TRD_SYMBOL_LEN] = '\0';
-    out->base[TRD_SYMBOL_LEN] = '\0';
-    out->quote[TRD_SYMBOL_LEN] = '\0';
-
-    if (out->symbol[0] == '\0' || out->asset_class >= TRD_CLASS_N
+    if (out->hash != trd_instrument_hash(out)
+        || out->symbol[0] == '\0'
+        || out->symbol[TRD_SYMBOL_LEN] != '\0'
+        || out->exchange_symbol[TRD_SYMBOL_LEN] != '\0'
+        || out->base[TRD_SYMBOL_LEN] != '\0'
+        || out->quote[TRD_SYMBOL_LEN] != '\0'
+        || out->asset_class >= TRD_CLASS_N
         || out->source >= TRD_SOURCE_N || out->price_places > 8
         || out->lot_places > 8)
     {

@@ -49,7 +49,7 @@
 #define TRD_BOARD_TRIES        8        /* of a reader before TRD_AGAIN */
 #define TRD_BOARD_MAX          65536    /* instruments, at the very most */
 #define TRD_PAGE_MAX           (1U << 30)
-#define TRD_INDEX_KEY_LEN      54       /* BASE-QUOTE fits: 24 + 1 + 24 */
+#define TRD_INDEX_KEY_LEN      50       /* BASE-QUOTE fits: 24 + 1 + 24 */
 
 enum {
     TRD_SECTION_INSTRUMENTS = 0,
@@ -195,6 +195,8 @@ _Static_assert(sizeof(trd_board_header_t) <= TRD_BOARD_HEADER_SIZE,
 typedef struct {
     uint32_t  hash;
     uint32_t  instrument;                   /* number + 1; 0 = free */
+    uint32_t  check;                        /* of the two, so that no name
+                                               ever leads to another's quote */
     uint8_t   len;
     char      key[TRD_INDEX_KEY_LEN + 1];   /* upper case */
 } trd_index_entry_t;
@@ -369,5 +371,7 @@ uint64_t trd_quote_hash(const uint64_t *words);
 uint64_t trd_page_hash(const void *body, uint32_t len, uint64_t seq,
     int64_t rendered_ms, uint32_t page);
 uint64_t trd_header_hash(const trd_board_header_t *h);
+uint64_t trd_instrument_hash(const trd_instrument_t *in);
+uint32_t trd_index_check(uint32_t hash, uint32_t instrument);
 
 #endif /* TRD_BOARD_H */

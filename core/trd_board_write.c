@@ -193,6 +193,7 @@ trd_index_add(trd_index_entry_t *index, uint32_t mask, const char *name,
     e->len = (uint8_t) len;
     memcpy(e->key, upper, len);
     e->instrument = instrument + 1;
+    e->check = trd_index_check(hash, instrument + 1);
 
     return 0;
 }
@@ -243,6 +244,7 @@ trd_board_create(trd_board_writer_t *w, void *base, size_t size,
     uint32_t             i, form, len;
     uint64_t             need;
     trd_section_t        section[TRD_SECTION_N];
+    trd_instrument_t    *in;
     trd_index_entry_t   *index;
     trd_board_header_t  *h;
 
@@ -270,13 +272,13 @@ trd_board_create(trd_board_writer_t *w, void *base, size_t size,
     w->sources = trd_at(TRD_SECTION_SOURCES);
     index = trd_at(TRD_SECTION_INDEX);
 
-    if (n) {
-        memcpy(trd_at(TRD_SECTION_INSTRUMENTS), instruments,
-               n * sizeof(trd_instrument_t));
-    }
+    in = trd_at(TRD_SECTION_INSTRUMENTS);
 #undef trd_at
 
     for (i = 0; i < n; i++) {
+        in[i] = instruments[i];
+        in[i].hash = trd_instrument_hash(&in[i]);
+
         for (form = 0; form < 4; form++) {
             len = trd_alias(&instruments[i], form, name);
 
