@@ -58,7 +58,7 @@ typedef struct {
     int64_t   price_tick_e8;
     int64_t   lot_step_e8;
     int64_t   min_notional_e8;
-    uint8_t   reserved[104];
+    uint8_t   reserved[112];
     uint64_t  hash;                                 /* of all above; the
                                                        board's to set */
 } trd_instrument_t;
