@@ -57,6 +57,8 @@ class Control:
 
     async def do_status(self):
         hub, source = self.hub, self.source
+        if hub.record:
+            hub.record.flush()          # whoever asks may go on to read it
         return {
             'ok': True,
             'clients': len(hub.clients),
