@@ -179,7 +179,7 @@ typedef struct {
     _Alignas(64) _Atomic int64_t  heartbeat_mono_ms;    /* CLOCK_MONOTONIC */
     _Atomic int64_t               heartbeat_ms;         /* wall clock */
     _Atomic uint32_t              closed;       /* 1: the writer left orderly */
-    _Alignas(64) _Atomic uint64_t seq;          /* of the newest journal entry */
+    _Alignas(64) _Atomic uint64_t seq;          /* newest journal entry's */
     _Alignas(64) _Atomic uint64_t pages_rendered;
     _Atomic uint64_t              pages_bytes;
     _Atomic uint64_t              pages_overflowed;
@@ -351,7 +351,8 @@ trd_rc_t trd_page_copy(const trd_page_view_t *view, void *buf)
 
 /*
  * The journal entry of `seq`.  TRD_AGAIN: not written yet.  TRD_NOT_FOUND:
- * already overwritten, the reader was overrun and must resynchronise.
+ * overwritten, or of a board before this one: the reader was overrun and must
+ * resynchronise.  TRD_CORRUPT: it makes no sense.
  */
 trd_rc_t trd_board_journal(const trd_board_t *b, uint64_t seq,
     uint32_t *instrument, trd_change_t *change) TRD_MUST_CHECK;

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * One line a message on standard error: logfmt (LOG_FORMAT=text) or JSON.
- *     ts=2026-01-02T03:04:05.678Z level=warn daemon=marketd event=feed_cut reason=lost
+ *     ts=2026-01-02T03:04:05.678Z level=warn daemon=marketd event=feed_cut ...
  * Never log secrets, keys or whole foreign messages.
  */
 

@@ -1,0 +1,266 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Protects when pages are rendered: the first update after quiet at once,
+ * whatever else the timer was set for; then at most once an interval; gzip
+ * pages soon after, by the thread, and equal to what they compress.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <zlib.h>
+
+#include "render.h"
+#include "trd_decimal.h"
+#include "tsd_log.h"
+
+
+typedef struct {
+    marketd_config_t    config;
+    trd_instrument_t    instrument;
+    catalogue_t         catalogue;
+    market_t            market;
+    void               *memory;
+    struct event_base  *base;
+    render_t           *render;
+} fixture_t;
+
+
+static int
+fixture_up(void **state)
+{
+    uint32_t               a, b;
+    fixture_t             *f;
+    trd_board_shape_t      shape;
+    struct event_config   *ec;
+
+    f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+
+    strcpy(f->instrument.symbol, "BTC");
+    strcpy(f->instrument.exchange_symbol, "BTCUSDT");
+    strcpy(f->instrument.base, "BTC");
+    strcpy(f->instrument.quote, "USDT");
+    f->instrument.source = TRD_SOURCE_SIMULATOR;
+    f->instrument.price_places = 2;
+    f->instrument.stale_after_ms = 1000;
+    f->catalogue.instruments = &f->instrument;
+    f->catalogue.n = 1;
+    f->config.page_interval_us = 2000;
+    f->config.market_interval_ms = 200;
+
+    trd_board_shape_default(&shape);
+    shape.capacity = 1;
+    f->memory = aligned_alloc(4096, trd_board_size(&shape));
+    assert_non_null(f->memory);
+    memset(f->memory, 0, trd_board_size(&shape));
+
+    assert_int_equal(trd_board_create(&f->market.writer, f->memory,
+                                      trd_board_size(&shape), &shape,
+                                      &f->instrument, 1, 1, 0, 0, 0, &a, &b),
+                     TRD_OK);
+    assert_int_equal(market_init(&f->market, &f->config, &f->catalogue), 0);
+
+    ec = event_config_new();
+    assert_non_null(ec);
+    event_config_set_flag(ec, EVENT_BASE_FLAG_PRECISE_TIMER);
+    f->base = event_base_new_with_config(ec);
+    event_config_free(ec);
+    assert_non_null(f->base);
+
+    f->render = render_create(&f->market, f->base);
+    assert_non_null(f->render);
+
+    *state = f;
+
+    return 0;
+}
+
+
+static int
+fixture_down(void **state)
+{
+    fixture_t  *f = *state;
+
+    render_free(f->render);
+    event_base_free(f->base);
+    market_free(&f->market);
+    free(f->memory);
+    free(f);
+
+    return 0;
+}
+
+
+static void
+update(fixture_t *f, int64_t last)
+{
+    trd_update_t  u;
+
+    memset(&u, 0, sizeof(u));
+    u.kind = TRD_UPDATE_QUOTE;
+    u.has = TRD_HAS_LAST;
+    u.last_e8 = last;
+
+    market_clock(&f->market);
+    assert_int_equal(market_apply(&f->market, &f->market.writer.sources[0], 0,
+                                  &u),
+                     TRD_REFUSED_NOT);
+}
+
+
+static uint64_t
+version(fixture_t *f)
+{
+    return atomic_load(&f->market.writer.entry_pages[TRD_ENTRY_QUOTE].version);
+}
+
+
+/* runs the loop until the page has this version; returns how long it took */
+
+static int64_t
+run_until(fixture_t *f, uint64_t wanted, int64_t limit_us)
+{
+    int64_t  start;
+
+    start = tsd_mono_us();
+
+    while (version(f) < wanted && tsd_mono_us() - start < limit_us) {
+        event_base_loop(f->base, EVLOOP_ONCE);
+    }
+
+    assert_true(version(f) >= wanted);
+
+    return tsd_mono_us() - start;
+}
+
+
+static void
+test_render_mark_waits_for_nothing_after_quiet(void **state)
+{
+    int64_t     best, us;
+    unsigned    i;
+    fixture_t  *f = *state;
+
+    /* best of a few: a busy machine may hold up any one of them */
+    best = INT64_MAX;
+
+    for (i = 1; i <= 5; i++) {
+        struct timeval  tv = { 0, 10000 };
+
+        update(f, 100 * TRD_E8 + (int64_t) i);
+        us = run_until(f, i, 1000000);
+
+        /* before the first one the timer was set for nothing */
+        if (i > 1 && us < best) {
+            best = us;
+        }
+
+        /* quiet for instruments; the timer now waits for the gzip pages */
+        event_base_loopexit(f->base, &tv);
+        event_base_dispatch(f->base);
+    }
+
+    assert_true(best < 5000);
+}
+
+
+static void
+test_render_mark_keeps_the_interval(void **state)
+{
+    int64_t     start, us;
+    uint64_t    n;
+    fixture_t  *f = *state;
+
+    update(f, 100 * TRD_E8);
+    run_until(f, 1, 1000000);
+
+    start = tsd_mono_us();
+
+    for (n = 0; tsd_mono_us() - start < 100000; n++) {
+        update(f, 100 * TRD_E8 + (int64_t) n + 1);
+        event_base_loop(f->base, EVLOOP_NONBLOCK);
+    }
+
+    us = tsd_mono_us() - start;
+
+    assert_true(n > 60);
+    assert_true(version(f) <= 2 + (uint64_t) us / f->config.page_interval_us);
+    assert_true(version(f) >= 3);
+}
+
+
+static void
+test_render_gzip_inflates_to_the_plain_page(void **state)
+{
+    char              plain[65536], gzip[65536], out[65536];
+    int64_t           start;
+    uint64_t          size;
+    z_stream          z;
+    fixture_t        *f = *state;
+    const char       *why;
+    trd_board_t       b;
+    trd_page_view_t   p, g;
+    trd_board_shape_t shape;
+
+    trd_board_shape_default(&shape);
+    shape.capacity = 1;
+    size = trd_board_size(&shape);
+    assert_int_equal(trd_board_open(&b, f->memory, size, &why), TRD_OK);
+
+    update(f, 100 * TRD_E8);
+    start = tsd_mono_us();
+
+    while (trd_page_begin(&b, trd_board_page(&b, TRD_PAGE_PRICES,
+                                             TRD_VARIANT_GZIP), 0, &g)
+           != TRD_OK
+           || g.seq < 1)
+    {
+        assert_true(tsd_mono_us() - start < 2000000);
+        event_base_loop(f->base, EVLOOP_ONCE);
+    }
+
+    assert_int_equal(trd_page_begin(&b, trd_board_page(&b, TRD_PAGE_PRICES,
+                                                       TRD_VARIANT_PLAIN),
+                                    0, &p), TRD_OK);
+    assert_true(p.len < sizeof(plain) && g.len < sizeof(gzip));
+    assert_int_equal(trd_page_copy(&p, plain), TRD_OK);
+    assert_int_equal(trd_page_copy(&g, gzip), TRD_OK);
+    assert_int_equal(p.seq, g.seq);
+
+    memset(&z, 0, sizeof(z));
+    assert_int_equal(inflateInit2(&z, 31), Z_OK);
+    z.next_in = (Bytef *) gzip;
+    z.avail_in = g.len;
+    z.next_out = (Bytef *) out;
+    z.avail_out = sizeof(out);
+    assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+    assert_int_equal(z.total_out, p.len);
+    assert_memory_equal(out, plain, p.len);
+    inflateEnd(&z);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(
+            test_render_mark_waits_for_nothing_after_quiet, fixture_up,
+            fixture_down),
+        cmocka_unit_test_setup_teardown(test_render_mark_keeps_the_interval,
+                                        fixture_up, fixture_down),
+        cmocka_unit_test_setup_teardown(
+            test_render_gzip_inflates_to_the_plain_page, fixture_up,
+            fixture_down)
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
