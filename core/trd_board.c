@@ -329,7 +329,7 @@ trd_board_quote(const trd_board_t *b, uint32_t instrument, trd_quote_t *out)
             continue;
         }
 
-        if (lock == 0) {                        /* never written */
+        if (lock == 0 && hash == 0) {           /* never written */
             memset(out, 0, sizeof(*out));
             return TRD_OK;
         }
@@ -438,15 +438,17 @@ trd_rc_t
 trd_board_journal(const trd_board_t *b, uint64_t seq, uint32_t *instrument,
     trd_change_t *change)
 {
-    uint64_t                    found, what;
+    uint64_t                    newest, found, what;
     const trd_journal_entry_t  *e;
 
+    /* before the entry: what was written by then and is not there, is gone */
+    newest = trd_board_seq(b);
     e = &b->journal[seq & b->journal_mask];
 
     found = atomic_load_explicit(&e->seq, memory_order_acquire);
 
-    if (found != seq) {
-        return found > seq ? TRD_NOT_FOUND : TRD_AGAIN;
+    if (found != seq || seq == 0) {             /* the first entry is 1 */
+        return found > seq || seq <= newest ? TRD_NOT_FOUND : TRD_AGAIN;
     }
 
     what = atomic_load_explicit(&e->what, memory_order_relaxed);
@@ -456,7 +458,9 @@ trd_board_journal(const trd_board_t *b, uint64_t seq, uint32_t *instrument,
         return TRD_NOT_FOUND;
     }
 
-    if ((uint32_t) what >= b->n) {
+    if ((uint32_t) what >= b->n || what >> 32 < TRD_CHANGE_QUOTE
+        || what >> 32 > TRD_CHANGE_STALE)
+    {
         return TRD_CORRUPT;
     }
 
