@@ -26,7 +26,12 @@ static void trd_fold(trd_quote_t *q, const trd_update_t *u, unsigned take);
 
 static const char *const  trd_refused_names[TRD_REFUSED_N] = {
     "accepted", "zero", "negative", "crossed", "jump", "future", "older",
-    "parse", "unknown_symbol", "overflow"
+    "parse", "unknown_symbol", "overflow", "implausible"
+};
+
+static const char *const  trd_cause_names[TRD_CAUSE_N] = {
+    "none", "no_key", "unreachable", "timeout", "cut", "http_status",
+    "limited", "redirect", "content_type", "content", "denied"
 };
 
 static const char *const  trd_reconnect_names[TRD_RECONNECT_N] = {
@@ -45,6 +50,13 @@ const char *
 trd_reconnect_name(unsigned reconnect)
 {
     return reconnect < TRD_RECONNECT_N ? trd_reconnect_names[reconnect] : NULL;
+}
+
+
+const char *
+trd_cause_name(unsigned cause)
+{
+    return cause < TRD_CAUSE_N ? trd_cause_names[cause] : NULL;
 }
 
 
@@ -253,7 +265,13 @@ trd_fold(trd_quote_t *q, const trd_update_t *u, unsigned take)
         q->quote_volume_e8 = u->quote_volume_e8;
     }
 
+    /* a whole quote: what it does not say is not known */
+    if (u->kind == TRD_UPDATE_QUOTE) {
+        q->has &= TRD_HAS_TIME;
+    }
+
     q->has |= take;
+    q->derived = (uint8_t) u->derived;
 
     /* a value of the day that outgrew our range is unknown, not old */
     if (take & TRD_DAY_VALUES) {
@@ -333,12 +351,12 @@ trd_apply(trd_state_t *s, const trd_update_t *u, const trd_limits_t *limits,
     old = *q;
     trd_fold(q, u, take);
 
-    if (take & TRD_DAY_VALUES) {
+    if ((take & TRD_DAY_VALUES) || u->kind == TRD_UPDATE_QUOTE) {
         s->day_ms = u->exchange_ms;
     }
 
     if (u->exchange_ms) {
-        s->lag_ms = now_ms - u->exchange_ms;
+        s->lag_ms = now_ms - u->exchange_ms - (int64_t) u->every_ms;
 
         if (u->exchange_ms > q->exchange_ms) {
             q->exchange_ms = u->exchange_ms;

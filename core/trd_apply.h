@@ -10,6 +10,12 @@
  * than what is known.  The jump bound compares with the last good quote only
  * while that is fresh; once it is stale the next update is believed, so that
  * a real jump shows up late and not never.
+ *
+ * A source that is polled publishes hourly or daily, and by nature states a
+ * time long past: its lag counts from when the next statement was due
+ * (every_ms of the update).  That its server answers is another fact, and
+ * refreshes received_ms: a dead server shows by that limit, a dead publisher
+ * behind a live server by this one.
  */
 
 #ifndef TRD_APPLY_H
@@ -30,7 +36,8 @@ typedef struct {
     uint64_t     book_id;
     int64_t      trade_ms;          /* exchange time of the newest trade */
     int64_t      day_ms;            /* exchange time of the 24 h values */
-    int64_t      lag_ms;            /* received - stated, at the last time */
+    int64_t      lag_ms;            /* received - stated, at the last time,
+                                       less what its publisher may take */
     uint8_t      book_seen;         /* on this connection */
     uint8_t      reserved[7];
 } trd_state_t;
@@ -55,5 +62,6 @@ int trd_is_stale(const trd_state_t *s, uint32_t stale_after_ms,
 /* the reason as it stands in metrics and logs */
 const char *trd_refused_name(unsigned refused);
 const char *trd_reconnect_name(unsigned reconnect);
+const char *trd_cause_name(unsigned cause);
 
 #endif /* TRD_APPLY_H */

@@ -119,6 +119,7 @@ typedef enum {
     TRD_REFUSED_PARSE,
     TRD_REFUSED_UNKNOWN,        /* a symbol that the catalogue lacks */
     TRD_REFUSED_OVERFLOW,
+    TRD_REFUSED_IMPLAUSIBLE,    /* fits no convention that the source has */
     TRD_REFUSED_N
 } trd_refused_t;
 
@@ -140,6 +141,22 @@ typedef enum {
     TRD_STATE_STALE             /* connected, but not heard from */
 } trd_source_state_t;
 
+/* what an operator must know when a source is not connected */
+typedef enum {
+    TRD_CAUSE_NONE = 0,
+    TRD_CAUSE_KEY,              /* no key is configured */
+    TRD_CAUSE_UNREACHABLE,      /* no connection, no name, no trust */
+    TRD_CAUSE_TIMEOUT,
+    TRD_CAUSE_CUT,              /* the answer broke off */
+    TRD_CAUSE_STATUS,           /* another HTTP status than 200 or 304 */
+    TRD_CAUSE_LIMITED,          /* 429 */
+    TRD_CAUSE_REDIRECT,
+    TRD_CAUSE_TYPE,             /* another content type */
+    TRD_CAUSE_CONTENT,          /* not the document that it should be */
+    TRD_CAUSE_DENIED,           /* the service says no: key, quota, plan */
+    TRD_CAUSE_N
+} trd_cause_t;
+
 /* Single words that the writer stores and readers load one by one. */
 typedef struct {
     _Atomic uint32_t  source;           /* trd_source_t, 0 = unused */
@@ -152,7 +169,14 @@ typedef struct {
     _Atomic uint64_t  updates;
     _Atomic uint64_t  refused[12];
     _Atomic uint64_t  reconnects[8];
-    uint64_t          reserved[5];
+    _Atomic uint64_t  polls;            /* requests sent; 0 = a stream */
+    _Atomic uint64_t  not_modified;     /* of them answered 304 */
+    _Atomic uint32_t  last_status;      /* HTTP; 0 = no answer */
+    _Atomic uint32_t  cause;            /* trd_cause_t of the last failure, 0
+                                           after a success */
+    _Atomic int64_t   moved_ms;         /* last update that changed a price */
+    _Atomic uint32_t  heard_limit_ms;   /* silence beyond it means trouble */
+    uint32_t          reserved;
 } trd_source_stats_t;
 
 _Static_assert(sizeof(trd_source_stats_t) == 256, "source layout");

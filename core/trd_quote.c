@@ -18,6 +18,10 @@ static const char *const  trd_source_names[TRD_SOURCE_N] = {
     "none", "simulator", "binance", "forex", "metals", "replay"
 };
 
+static const char *const  trd_derived_suffixes[TRD_DERIVED_N] = {
+    "", "-inverse", "-cross"
+};
+
 
 const char *
 trd_class_name(unsigned asset_class)
@@ -30,4 +34,11 @@ const char *
 trd_source_name(unsigned source)
 {
     return source < TRD_SOURCE_N ? trd_source_names[source] : NULL;
+}
+
+
+const char *
+trd_derived_suffix(unsigned derived)
+{
+    return derived < TRD_DERIVED_N ? trd_derived_suffixes[derived] : "";
 }

@@ -31,6 +31,14 @@ typedef enum {
     TRD_SOURCE_N
 } trd_source_t;
 
+/* how a price follows from what the source states, see trd_rates.h */
+typedef enum {
+    TRD_DERIVED_NOT = 0,    /* it is stated as it stands */
+    TRD_DERIVED_INVERSE,    /* one divided by what is stated */
+    TRD_DERIVED_CROSS,      /* of two rates of one snapshot */
+    TRD_DERIVED_N
+} trd_derived_t;
+
 /* what is known of a quote, and what an update carries: a bit each */
 #define TRD_HAS_LAST          0x0001
 #define TRD_HAS_BID           0x0002
@@ -70,7 +78,8 @@ typedef struct {
     uint32_t  has;              /* TRD_HAS_* */
     uint8_t   source;           /* trd_source_t */
     uint8_t   stale;            /* 1: older than its limit, or lagging */
-    uint8_t   reserved[2];
+    uint8_t   derived;          /* trd_derived_t */
+    uint8_t   reserved;
     int64_t   last_e8;
     int64_t   bid_e8;
     int64_t   ask_e8;
@@ -115,10 +124,16 @@ typedef struct {
     int64_t   exchange_ms;      /* 0 = the message has none */
     uint32_t  dropped;          /* TRD_HAS_* of values out of our range */
     uint32_t  reserved;
+    uint32_t  derived;          /* trd_derived_t */
+    uint32_t  every_ms;         /* how long its publisher takes from one
+                                   statement to the next; 0 = a stream */
 } trd_update_t;
 
 /* names as they stand on the wire; NULL out of range */
 const char *trd_class_name(unsigned asset_class);
 const char *trd_source_name(unsigned source);
+
+/* what follows the source's name on the wire: "", "-inverse", "-cross" */
+const char *trd_derived_suffix(unsigned derived);
 
 #endif /* TRD_QUOTE_H */

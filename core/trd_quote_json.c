@@ -167,6 +167,7 @@ trd_field_value(trd_writer_t *w, const trd_instrument_t *in,
         trd_write_lit(w, "\"");
         trd_write_str(w, q->source < TRD_SOURCE_N ? trd_source_name(q->source)
                                                   : "none");
+        trd_write_str(w, trd_derived_suffix(q->derived));
         trd_write_lit(w, "\"");
         break;
 
