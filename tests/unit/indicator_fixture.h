@@ -28,6 +28,8 @@
 #define FIXTURES  "tests/fixtures/indicators/"
 #define CELLS     32
 
+#define CLOSE(a, b, eps)  assert_true(fabs((a) - (b)) <= (eps))
+
 typedef struct {
     gzFile  gz;
     char    line[4096];

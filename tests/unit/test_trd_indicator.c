@@ -17,8 +17,6 @@
 #define MANY  10000000
 #endif
 
-#define CLOSE(a, b, eps)  assert_true(fabs((a) - (b)) <= (eps))
-
 typedef struct {
     const char  *name;
     size_t       offset;
