@@ -237,7 +237,8 @@ test_trd_backtest_threshold_day(void **state)
                             * 100 * 2 >= c[i - 23].open_e8);
     }
 
-    /* due at hours 47 .. 199: two find no price then, one had no signal */
+    /* hours 23 to 199 but for the two without a signal; the one due in the
+       gap is judged by the close an hour later */
 
     assert_int_equal(f->bt.threshold.opened, 200 - 23 - 2);
     assert_int_equal(f->bt.threshold.lost, 0);
@@ -285,8 +286,8 @@ test_trd_backtest_gaps(void **state)
     f->bt.refused = 0;
     assert_memory_equal(&f->bt, &f->twin, sizeof(f->bt));
 
-    /* ten missing are got over, eleven are not; of the four open signals one
-       was due at the first close or a minute before: judged, the rest lost */
+    /* ten missing are got over, eleven are not; the four open signals were
+       due more than a minute before the first close after the gap */
 
     assert_int_equal(trd_backtest_step(&f->twin, &c[110], &f->result),
                      TRD_OK);
