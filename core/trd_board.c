@@ -110,15 +110,16 @@ trd_section_fits(const trd_section_t *s, size_t size, size_t stride)
 static trd_rc_t
 trd_board_check(const trd_board_header_t *h, size_t size, const char **why)
 {
-    static const uint32_t  stride[TRD_SECTION_N] = {
+    unsigned                i;
+    const trd_section_t    *s;
+
+    const size_t  stride[TRD_SECTION_N] = {
         sizeof(trd_instrument_t), sizeof(trd_index_entry_t),
         sizeof(trd_quote_slot_t), sizeof(trd_page_t), sizeof(trd_page_t),
         1, sizeof(trd_journal_entry_t), sizeof(trd_source_stats_t),
-        sizeof(trd_candle_t), sizeof(trd_trade_t), sizeof(trd_level_t)
+        TRD_CANDLES_SIZE(h->candles), TRD_TRADES_SIZE(h->trades),
+        TRD_DEPTH_SIZE(h->depth)
     };
-
-    unsigned                i;
-    const trd_section_t    *s;
 
     if (memcmp(h->magic, TRD_BOARD_MAGIC, sizeof(h->magic)) != 0) {
         *why = "not a board: wrong magic";
@@ -142,6 +143,13 @@ trd_board_check(const trd_board_header_t *h, size_t size, const char **why)
         return TRD_CORRUPT;
     }
 
+    if (h->candles > TRD_RING_MAX || h->trades > TRD_RING_MAX
+        || h->depth > TRD_DEPTH_MAX)
+    {
+        *why = "a capacity is out of bounds";
+        return TRD_CORRUPT;
+    }
+
     s = h->section;
 
     for (i = 0; i < TRD_SECTION_N; i++) {
@@ -156,7 +164,10 @@ trd_board_check(const trd_board_header_t *h, size_t size, const char **why)
         || h->instruments > s[TRD_SECTION_QUOTES].count
         || h->instruments > s[TRD_SECTION_ENTRY_PAGES].count / TRD_ENTRY_N
         || s[TRD_SECTION_PAGES].count != TRD_PAGE_N * TRD_VARIANT_N
-        || s[TRD_SECTION_SOURCES].count == 0)
+        || s[TRD_SECTION_SOURCES].count == 0
+        || h->instruments > s[TRD_SECTION_CANDLES].count / TRD_INTERVALS
+        || h->instruments > s[TRD_SECTION_TRADES].count
+        || h->instruments > s[TRD_SECTION_DEPTH].count)
     {
         *why = "counts contradict each other";
         return TRD_CORRUPT;
@@ -216,6 +227,9 @@ trd_board_open(trd_board_t *b, const void *base, size_t size,
     b->pages = trd_at(TRD_SECTION_PAGES);
     b->journal = trd_at(TRD_SECTION_JOURNAL);
     b->sources = trd_at(TRD_SECTION_SOURCES);
+    b->series[0] = trd_at(TRD_SECTION_CANDLES);
+    b->series[1] = trd_at(TRD_SECTION_TRADES);
+    b->series[2] = trd_at(TRD_SECTION_DEPTH);
 #undef trd_at
 
     b->generation = h.generation;
@@ -224,6 +238,9 @@ trd_board_open(trd_board_t *b, const void *base, size_t size,
     b->journal_mask = h.section[TRD_SECTION_JOURNAL].count - 1;
     b->nsources = h.section[TRD_SECTION_SOURCES].count;
     b->map_version = h.map_version;
+    b->candles = h.candles;
+    b->trades = h.trades;
+    b->depth = h.depth;
     b->started_ms = h.started_ms;
 
     return TRD_OK;
@@ -438,6 +455,17 @@ trd_rc_t
 trd_board_journal(const trd_board_t *b, uint64_t seq, uint32_t *instrument,
     trd_change_t *change)
 {
+    uint32_t  detail;
+
+    return trd_board_journal_detail(b, seq, instrument, change, &detail);
+}
+
+
+trd_rc_t
+trd_board_journal_detail(const trd_board_t *b, uint64_t seq,
+    uint32_t *instrument, trd_change_t *change, uint32_t *detail)
+{
+    unsigned                    kind;
     uint64_t                    newest, found, what;
     const trd_journal_entry_t  *e;
 
@@ -458,14 +486,17 @@ trd_board_journal(const trd_board_t *b, uint64_t seq, uint32_t *instrument,
         return TRD_NOT_FOUND;
     }
 
-    if ((uint32_t) what >= b->n || what >> 32 < TRD_CHANGE_QUOTE
-        || what >> 32 > TRD_CHANGE_STALE)
+    kind = (unsigned) (what >> 32) & 0xff;
+
+    if ((uint32_t) what >= b->n || kind < TRD_CHANGE_QUOTE
+        || kind >= TRD_CHANGE_N || what >> 48 != 0)
     {
         return TRD_CORRUPT;
     }
 
     *instrument = (uint32_t) what;
-    *change = (trd_change_t) (what >> 32);
+    *change = (trd_change_t) kind;
+    *detail = (uint32_t) (what >> 40);
 
     return TRD_OK;
 }

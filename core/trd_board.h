@@ -18,8 +18,9 @@
  *   | PAGE_DATA        |  two buffers a page
  *   | JOURNAL          |  ring of "instrument N changed, seq S"
  *   | SOURCES          |  state and counters of each feed
- *   | CANDLES, TRADES, |  room for rings of fixed capacity; their writers
- *   | DEPTH            |  come later and change only the layout version
+ *   | CANDLES          |  a ring an instrument and interval
+ *   | TRADES           |  a ring an instrument
+ *   | DEPTH            |  two hashed blocks an instrument
  *   +------------------+ file_size
  *
  * Rules for readers.  Nothing that was read from the file is believed before
@@ -29,6 +30,9 @@
  * record carries a hash over its own bytes, so a torn, truncated or
  * overwritten record is found whatever the cause.  A quote or page that a
  * function returned TRD_OK for is a private copy that was whole when written.
+ *
+ * The last three sections are read by trd_board_series.h, which also tells
+ * how a ring is read while it moves.
  *
  * Threads: a trd_board_t is used by one thread; any number of processes read.
  */
@@ -42,12 +46,15 @@
 
 #include "trd_quote.h"
 #include "trd_rc.h"
+#include "trd_series.h"
 
 #define TRD_BOARD_MAGIC        "TRDBOARD"
-#define TRD_BOARD_LAYOUT       1
+#define TRD_BOARD_LAYOUT       2
 #define TRD_BOARD_HEADER_SIZE  4096
 #define TRD_BOARD_TRIES        8        /* of a reader before TRD_AGAIN */
 #define TRD_BOARD_MAX          65536    /* instruments, at the very most */
+#define TRD_RING_MAX           100000   /* records of a ring */
+#define TRD_DEPTH_MAX          5000     /* levels a side */
 #define TRD_PAGE_MAX           (1U << 30)
 #define TRD_INDEX_KEY_LEN      50       /* BASE-QUOTE fits: 24 + 1 + 24 */
 
@@ -196,6 +203,10 @@ typedef struct {
     uint32_t          instruments;      /* instruments there are */
     uint32_t          writer_pid;
     uint32_t          map_version;      /* of the binary map, see docs */
+    uint32_t          candles;          /* capacities: of a ring */
+    uint32_t          trades;           /* of a ring */
+    uint32_t          depth;            /* levels a side */
+    uint32_t          reserved;
     trd_section_t     section[TRD_SECTION_N];
     uint64_t          fixed_hash;       /* of all bytes above */
 
@@ -265,36 +276,79 @@ _Static_assert(sizeof(trd_page_buffer_t) == 32, "page buffer layout");
 
 typedef enum {
     TRD_CHANGE_QUOTE = 1,       /* a new quote */
-    TRD_CHANGE_STALE            /* the same quote turned stale */
+    TRD_CHANGE_STALE,           /* the same quote turned stale */
+    TRD_CHANGE_CANDLE,          /* candles; detail: 1 << interval of each */
+    TRD_CHANGE_TRADE,           /* one trade, whose seq is the entry's */
+    TRD_CHANGE_DEPTH,           /* the order book, whose seq is the entry's */
+    TRD_CHANGE_N
 } trd_change_t;
 
 typedef struct {
     _Atomic uint64_t  seq;      /* stored last; entry i of a ring holds the
                                    seq that is i modulo the ring's size */
-    _Atomic uint64_t  what;     /* instrument | trd_change_t << 32 */
+    _Atomic uint64_t  what;     /* instrument | trd_change_t << 32
+                                   | detail << 40 */
 } trd_journal_entry_t;
 
-/* records of the sections that are only laid out yet */
+/*
+ * A ring of records that are told apart by ever growing numbers: number N is
+ * in slot N % slots, and one slot more than the capacity is there, so that
+ * the next record is never written over one that may still be read.
+ */
 typedef struct {
-    int64_t   open_ms;
-    int64_t   open_e8, high_e8, low_e8, close_e8;
-    int64_t   volume_e8, quote_volume_e8;
-    uint32_t  trades;
-    uint32_t  flags;
-} trd_candle_t;
+    _Alignas(64) _Atomic uint64_t  newest;  /* number | its check << 40 */
+    _Atomic uint64_t               version; /* grows when records move */
+    uint64_t                       reserved[6];
+} trd_ring_t;
+
+#define TRD_RING_SLOTS(capacity)  ((uint32_t) (capacity) + 1)
+
+/* open_min | hash << 32; open, high, low, close, volume, quote volume;
+   trades | flags << 32.  The hash is of the rest, the ring and the slot. */
+typedef struct {
+    _Atomic uint64_t  word[8];
+} trd_candle_record_t;
+
+/* seq, id, price, quantity, ms, flags | hash << 32.  The hash is of the rest,
+   the ring and the number. */
+typedef struct {
+    _Atomic uint64_t  word[6];
+} trd_trade_record_t;
+
+/* of a ring with its head, and of both blocks of depth with theirs */
+#define TRD_CANDLES_SIZE(capacity)                                            \
+    (sizeof(trd_ring_t)                                                       \
+     + (size_t) TRD_RING_SLOTS(capacity) * sizeof(trd_candle_record_t))
+#define TRD_TRADES_SIZE(capacity)                                             \
+    ((sizeof(trd_ring_t)                                                      \
+      + (size_t) TRD_RING_SLOTS(capacity) * sizeof(trd_trade_record_t) + 63)  \
+     / 64 * 64)
+#define TRD_DEPTH_BLOCK_SIZE(levels)                                          \
+    (sizeof(trd_depth_block_t)                                                \
+     + (size_t) (levels) * 2 * sizeof(trd_level_t))
+#define TRD_DEPTH_SIZE(levels)                                                \
+    ((64 + 2 * TRD_DEPTH_BLOCK_SIZE(levels) + 63) / 64 * 64)
+
+/* version: as of a page; the block of an odd one is the second */
+typedef struct {
+    _Alignas(64) _Atomic uint64_t  version;
+    uint64_t                       reserved[7];
+} trd_depth_head_t;
 
 typedef struct {
+    uint64_t  hash;             /* of all after it, and the instrument */
     uint64_t  seq;
-    uint64_t  id;
-    int64_t   price_e8, quantity_e8;
-    int64_t   exchange_ms;
-    uint32_t  flags;
-    uint32_t  reserved;
-} trd_trade_t;
+    uint64_t  last_id;          /* of the book's newest change */
+    int64_t   exchange_ms;      /* 0 = not stated */
+    int64_t   received_ms;
+    uint32_t  nbids, nasks;
+    /* the bids follow, then the asks, the best first */
+} trd_depth_block_t;
 
-typedef struct {
-    int64_t   price_e8, quantity_e8;
-} trd_level_t;
+_Static_assert(sizeof(trd_ring_t) == 64 && sizeof(trd_candle_record_t) == 64
+               && sizeof(trd_trade_record_t) == 48
+               && sizeof(trd_depth_head_t) == 64
+               && sizeof(trd_depth_block_t) == 48, "series layout");
 
 /* the reader's handle: private memory, checked geometry */
 typedef struct {
@@ -308,12 +362,16 @@ typedef struct {
     const trd_page_t           *pages;
     const trd_journal_entry_t  *journal;
     const trd_source_stats_t   *sources;
+    const uint8_t              *series[3];      /* candles, trades, depth */
     uint64_t                    generation;
     uint32_t                    n;              /* instruments */
     uint32_t                    index_mask;
     uint32_t                    journal_mask;
     uint32_t                    nsources;
     uint32_t                    map_version;
+    uint32_t                    candles;        /* capacities */
+    uint32_t                    trades;
+    uint32_t                    depth;
     int64_t                     started_ms;
 } trd_board_t;
 
@@ -380,6 +438,11 @@ trd_rc_t trd_page_copy(const trd_page_view_t *view, void *buf)
  */
 trd_rc_t trd_board_journal(const trd_board_t *b, uint64_t seq,
     uint32_t *instrument, trd_change_t *change) TRD_MUST_CHECK;
+
+/* The same, with the entry's detail (see trd_change_t). */
+trd_rc_t trd_board_journal_detail(const trd_board_t *b, uint64_t seq,
+    uint32_t *instrument, trd_change_t *change, uint32_t *detail)
+    TRD_MUST_CHECK;
 
 /* seq of the newest journal entry */
 uint64_t trd_board_seq(const trd_board_t *b);

@@ -18,6 +18,7 @@
 #define TRD_MARKET_PAGE_HEAD  32768     /* what does not grow with n */
 #define TRD_MARKET_PAGE_EACH  1280      /* of an instrument in a page */
 #define TRD_SOURCES           16
+#define TRD_RING_DEFAULT      1000      /* what a route may be asked for */
 
 #define trd_align(n, a)  (((n) + ((a) - 1)) & ~(uint64_t) ((a) - 1))
 
@@ -39,9 +40,35 @@ trd_board_shape_default(trd_board_shape_t *shape)
 {
     shape->capacity = 23;
     shape->journal = 65536;
-    shape->candles = 1000;
-    shape->trades = 1000;
+    shape->candles = TRD_RING_DEFAULT;
+    shape->trades = TRD_RING_DEFAULT;
     shape->depth = 20;
+}
+
+
+void
+trd_board_shape_fit(trd_board_shape_t *shape, uint32_t capacity,
+    uint64_t bytes)
+{
+    uint32_t  percent;
+    uint64_t  need;
+
+    shape->capacity = capacity;
+
+    for (percent = 100; percent > 6; percent--) {
+        shape->candles = TRD_RING_DEFAULT * percent / 100;
+        shape->trades = TRD_RING_DEFAULT * percent / 100;
+
+        need = TRD_INTERVALS * TRD_CANDLES_SIZE(shape->candles)
+               + TRD_TRADES_SIZE(shape->trades)
+               + TRD_DEPTH_SIZE(shape->depth);
+
+        if (need <= bytes / (capacity ? capacity : 1)) {
+            return;
+        }
+    }
+
+    shape->candles = shape->trades = TRD_RING_DEFAULT * 6 / 100;
 }
 
 
@@ -66,8 +93,8 @@ trd_board_lay(const trd_board_shape_t *shape, trd_section_t *section)
     if (n == 0 || n > TRD_BOARD_MAX
         || shape->journal < 2 || shape->journal > 1U << 26
         || (shape->journal & (shape->journal - 1)) != 0
-        || shape->candles > 100000 || shape->trades > 100000
-        || shape->depth > 5000)
+        || shape->candles > TRD_RING_MAX || shape->trades > TRD_RING_MAX
+        || shape->depth > TRD_DEPTH_MAX)
     {
         return 0;
     }
@@ -89,10 +116,9 @@ trd_board_lay(const trd_board_shape_t *shape, trd_section_t *section)
                 + 2 * TRD_PAGE_N * TRD_VARIANT_N * trd_market_page_size(n) },
         { shape->journal, sizeof(trd_journal_entry_t), 0 },
         { TRD_SOURCES, sizeof(trd_source_stats_t), 0 },
-        { (uint64_t) n * TRD_INTERVALS * shape->candles,
-          sizeof(trd_candle_t), 0 },
-        { (uint64_t) n * shape->trades, sizeof(trd_trade_t), 0 },
-        { (uint64_t) n * shape->depth * 2, sizeof(trd_level_t), 0 }
+        { (uint64_t) n * TRD_INTERVALS, TRD_CANDLES_SIZE(shape->candles), 0 },
+        { n, TRD_TRADES_SIZE(shape->trades), 0 },
+        { n, TRD_DEPTH_SIZE(shape->depth), 0 }
     };
 
     end = TRD_BOARD_HEADER_SIZE;
@@ -263,6 +289,9 @@ trd_board_create(trd_board_writer_t *w, void *base, size_t size,
     w->page_data = section[TRD_SECTION_PAGE_DATA].offset;
     w->seq = first_seq;
     w->journal_mask = shape->journal - 1;
+    w->candles = shape->candles;
+    w->trades = shape->trades;
+    w->depth = shape->depth;
 
 #define trd_at(name)  ((void *) (w->base + section[name].offset))
     w->quotes = trd_at(TRD_SECTION_QUOTES);
@@ -270,6 +299,9 @@ trd_board_create(trd_board_writer_t *w, void *base, size_t size,
     w->pages = trd_at(TRD_SECTION_PAGES);
     w->journal = trd_at(TRD_SECTION_JOURNAL);
     w->sources = trd_at(TRD_SECTION_SOURCES);
+    w->series[0] = trd_at(TRD_SECTION_CANDLES);
+    w->series[1] = trd_at(TRD_SECTION_TRADES);
+    w->series[2] = trd_at(TRD_SECTION_DEPTH);
     index = trd_at(TRD_SECTION_INDEX);
 
     in = trd_at(TRD_SECTION_INSTRUMENTS);
@@ -301,6 +333,9 @@ trd_board_create(trd_board_writer_t *w, void *base, size_t size,
     h->instruments = n;
     h->writer_pid = pid;
     h->map_version = 1;
+    h->candles = shape->candles;
+    h->trades = shape->trades;
+    h->depth = shape->depth;
     memcpy(h->section, section, sizeof(section));
     memcpy(h->magic, TRD_BOARD_MAGIC, sizeof(h->magic));
     h->fixed_hash = trd_header_hash(h);
@@ -311,6 +346,22 @@ trd_board_create(trd_board_writer_t *w, void *base, size_t size,
 }
 
 
+static void
+trd_board_journal_put(trd_board_writer_t *w, uint64_t seq, uint64_t what)
+{
+    trd_journal_entry_t  *e;
+
+    e = &w->journal[seq & w->journal_mask];
+
+    atomic_store_explicit(&e->seq, 0, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&e->what, what, memory_order_relaxed);
+    atomic_store_explicit(&e->seq, seq, memory_order_release);
+
+    atomic_store_explicit(&w->header->seq, seq, memory_order_release);
+}
+
+
 void
 trd_board_put_quote(trd_board_writer_t *w, uint32_t instrument,
     trd_quote_t *q, trd_change_t change)
@@ -318,7 +369,6 @@ trd_board_put_quote(trd_board_writer_t *w, uint32_t instrument,
     unsigned              i;
     uint64_t              lock, words[TRD_QUOTE_WORDS];
     trd_quote_slot_t     *slot;
-    trd_journal_entry_t  *e;
 
     q->seq = ++w->seq;
 
@@ -338,15 +388,20 @@ trd_board_put_quote(trd_board_writer_t *w, uint32_t instrument,
                           memory_order_relaxed);
     atomic_store_explicit(&slot->lock, lock + 1, memory_order_release);
 
-    e = &w->journal[q->seq & w->journal_mask];
+    trd_board_journal_put(w, q->seq, (uint64_t) change << 32 | instrument);
+}
 
-    atomic_store_explicit(&e->seq, 0, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
-    atomic_store_explicit(&e->what, (uint64_t) change << 32 | instrument,
-                          memory_order_relaxed);
-    atomic_store_explicit(&e->seq, q->seq, memory_order_release);
 
-    atomic_store_explicit(&w->header->seq, q->seq, memory_order_release);
+uint64_t
+trd_board_note(trd_board_writer_t *w, uint32_t instrument,
+    trd_change_t change, uint32_t detail)
+{
+    w->seq++;
+
+    trd_board_journal_put(w, w->seq, (uint64_t) detail << 40
+                                     | (uint64_t) change << 32 | instrument);
+
+    return w->seq;
 }
 
 

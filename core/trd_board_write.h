@@ -20,8 +20,6 @@ typedef struct {
     uint32_t  depth;            /* levels a side */
 } trd_board_shape_t;
 
-#define TRD_INTERVALS  6        /* 1m 5m 15m 1h 4h 1d */
-
 typedef struct {
     uint8_t              *base;
     trd_board_header_t   *header;
@@ -30,15 +28,30 @@ typedef struct {
     trd_page_t           *pages;
     trd_journal_entry_t  *journal;
     trd_source_stats_t   *sources;
+    uint8_t              *series[3];    /* candles, trades, depth */
     uint64_t              seq;          /* of the newest entry */
     uint64_t              page_data;    /* offset of that section */
     uint32_t              capacity;
     uint32_t              n;
     uint32_t              journal_mask;
+    uint32_t              candles;      /* capacities */
+    uint32_t              trades;
+    uint32_t              depth;
+    uint32_t              resets;       /* rings emptied because they made
+                                           no sense any more */
 } trd_board_writer_t;
 
-/* the shape's defaults: 23 instruments, 65,536 journal entries */
+/* the shape's defaults: 23 instruments, 65,536 journal entries, 1,000 candles
+   of each interval, 1,000 trades, 20 levels a side */
 void trd_board_shape_default(trd_board_shape_t *shape);
+
+/*
+ * Sets the capacity, and the rings to as much of their defaults as they can
+ * have if all their sections, once full, are to stay within `bytes`.  The
+ * depth stays as it is; rings shrink together, to no less than 60 records.
+ */
+void trd_board_shape_fit(trd_board_shape_t *shape, uint32_t capacity,
+    uint64_t bytes);
 
 /* bytes of the file; 0 if the shape is out of bounds */
 uint64_t trd_board_size(const trd_board_shape_t *shape);
@@ -57,6 +70,10 @@ trd_rc_t trd_board_create(trd_board_writer_t *w, void *base, size_t size,
 /* Publishes q in the slot; takes the next seq, stores it in q and journals. */
 void trd_board_put_quote(trd_board_writer_t *w, uint32_t instrument,
     trd_quote_t *q, trd_change_t change);
+
+/* Takes the next seq and journals that something changed; detail < 256. */
+uint64_t trd_board_note(trd_board_writer_t *w, uint32_t instrument,
+    trd_change_t change, uint32_t detail);
 
 /*
  * The buffer to render the next version of a page into, *capacity bytes of
