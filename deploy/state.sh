@@ -245,6 +245,13 @@ write_env()
     setting[TRADING_SOURCE]=$source
     setting[INSTRUMENTS_FILE]=$instruments
 
+    if [ -z "${setting[HISTORY_DIR]:-}" ]; then
+        setting[HISTORY_DIR]=$state/history
+        mkdir -p "$state/history" && chmod 755 "$state/history" ||
+            fail "cannot make $state/history"
+        [ -z "$user" ] || chown "$user:" "$state/history"
+    fi
+
     rm -rf "$dir.new"
     mkdir -p "$dir.new" && chmod 700 "$dir.new" || fail "cannot make $dir"
 

@@ -24,6 +24,7 @@ typedef enum {
     CONFIG_U64,
     CONFIG_SOURCE,
     CONFIG_TIME,
+    CONFIG_FOREX,
     CONFIG_OTHER            /* known, read elsewhere */
 } config_kind_t;
 
@@ -76,6 +77,21 @@ static const config_setting_t  config_settings[] = {
     { "FEED_MAX_AGE_S", CONFIG_U32, config_at(max_age_s), "85800",
       1, 86400 },
 
+    { "FOREX_PROVIDER", CONFIG_FOREX, config_at(forex_provider),
+      "exchangerate", 0, 0 },
+    { "FOREX_API_URL", CONFIG_TEXT, config_at(forex_api_url), NULL, 0, 0 },
+    { "FOREX_POLL_S", CONFIG_U32, config_at(forex_poll_s), "3600",
+      1, 86400 },
+    { "METALS_API_URL", CONFIG_TEXT, config_at(metals_api_url),
+      "https://metals-api.com/api", 0, 0 },
+    { "METALS_API_KEY", CONFIG_TEXT, config_at(metals_api_key), NULL, 0, 0 },
+    { "METALS_POLL_S", CONFIG_U32, config_at(metals_poll_s), "3600",
+      1, 86400 },
+    { "METALS_PUBLISH_S", CONFIG_U32, config_at(metals_publish_s), "86400",
+      1, 604800 },
+    { "HISTORY_DIR", CONFIG_TEXT, config_at(history_dir),
+      "/var/lib/trading/history", 0, 0 },
+
     { "SIMULATOR_SEED", CONFIG_U64, config_at(sim_seed), "1",
       0, UINT64_MAX },
     { "SIMULATOR_RATE", CONFIG_U32, config_at(sim_rate), "100",
@@ -96,7 +112,8 @@ static const config_setting_t  config_settings[] = {
 
 /* a variable that begins so is meant for us */
 static const char *const  config_prefixes[] = {
-    "TRADING_", "BINANCE_", "SIMULATOR_", "FEED_", "BOARD_", NULL
+    "TRADING_", "BINANCE_", "SIMULATOR_", "FEED_", "BOARD_", "FOREX_",
+    "METALS_", NULL
 };
 
 
@@ -209,6 +226,22 @@ config_set(marketd_config_t *config, const config_setting_t *s,
                     "name=%s value=\"%.80s\" "
                     "expected=\"a time such as 2026-01-02T03:04:05Z\"",
                     s->name, value);
+            return -1;
+        }
+
+        return 0;
+
+    case CONFIG_FOREX:
+        if (strcmp(value, "exchangerate") == 0) {
+            config->forex_provider = MARKETD_EXCHANGERATE;
+
+        } else if (strcmp(value, "ecb") == 0) {
+            config->forex_provider = MARKETD_ECB;
+
+        } else {
+            tsd_log(TSD_LOG_ERROR, "bad_setting",
+                    "name=%s value=\"%.80s\" "
+                    "expected=\"exchangerate or ecb\"", s->name, value);
             return -1;
         }
 

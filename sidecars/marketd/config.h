@@ -17,6 +17,11 @@ typedef enum {
     MARKETD_LIVE
 } marketd_mode_t;
 
+typedef enum {
+    MARKETD_EXCHANGERATE = 0,
+    MARKETD_ECB
+} marketd_forex_t;
+
 typedef struct {
     marketd_mode_t  mode;                   /* TRADING_SOURCE */
     const char     *run_dir;                /* TRADING_RUN_DIR */
@@ -37,6 +42,16 @@ typedef struct {
     uint32_t        backoff_min_ms;         /* FEED_BACKOFF_MIN_MS */
     uint32_t        backoff_max_ms;         /* FEED_BACKOFF_MAX_MS */
     uint32_t        max_age_s;              /* FEED_MAX_AGE_S, 23 h 50 min */
+
+    uint32_t        forex_provider;         /* FOREX_PROVIDER */
+    const char     *forex_api_url;          /* FOREX_API_URL, NULL = the
+                                               provider's own */
+    uint32_t        forex_poll_s;           /* FOREX_POLL_S */
+    const char     *metals_api_url;         /* METALS_API_URL */
+    const char     *metals_api_key;         /* METALS_API_KEY, never logged */
+    uint32_t        metals_poll_s;          /* METALS_POLL_S */
+    uint32_t        metals_publish_s;       /* METALS_PUBLISH_S */
+    const char     *history_dir;            /* HISTORY_DIR */
 
     uint64_t        sim_seed;               /* SIMULATOR_SEED */
     uint32_t        sim_rate;               /* SIMULATOR_RATE, updates/s over

@@ -3,12 +3,13 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * One easy handle, used again and again, so that curl keeps the connection.
- * Used by binance_rest.c.  The body's bound holds for what came out of
- * decompression, so that a small answer cannot grow without end.
+ * Used by binance_rest.c and poll.c.  The body's bound holds for what came
+ * out of decompression, so that a small answer cannot grow without end.
  */
 
 #include "http_client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +18,7 @@
 #include "ws_frames.h"
 
 #define HTTP_BODY_FIRST  16384
+#define HTTP_VALUE_MAX   128        /* of a header that is kept */
 
 struct http_client_s {
     curl_loop_t        *loop;
@@ -37,6 +39,10 @@ struct http_client_s {
     uint8_t             too_long;
     uint8_t             busy;
     uint8_t             freed;
+    struct curl_slist  *headers;        /* of the request under way */
+    char                type[HTTP_VALUE_MAX];
+    char                etag[HTTP_VALUE_MAX];
+    char                modified[HTTP_VALUE_MAX];
     char                error[CURL_ERROR_SIZE];
 };
 
@@ -56,6 +62,7 @@ http_client_destroy(http_client_t *c)
         curl_loop_free(c->loop);
     }
 
+    curl_slist_free_all(c->headers);
     free(c->body);
     free(c);
 }
@@ -193,6 +200,29 @@ http_client_number(const char *s, size_t len)
 }
 
 
+/* keeps the value if it is printable and short enough, else "" */
+static void
+http_client_keep(char *out, const char *value, size_t len)
+{
+    size_t  i;
+
+    out[0] = '\0';
+
+    if (len >= HTTP_VALUE_MAX) {
+        return;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (value[i] < 0x20 || value[i] > 0x7e) {
+            return;
+        }
+    }
+
+    memcpy(out, value, len);
+    out[len] = '\0';
+}
+
+
 /* CURLOPT_HEADERFUNCTION: a whole line each, status lines included */
 static size_t
 http_client_header(char *line, size_t one, size_t len, void *arg)
@@ -206,15 +236,58 @@ http_client_header(char *line, size_t one, size_t len, void *arg)
     if (len > 5 && memcmp(line, "HTTP/", 5) == 0) {
         c->retry_after_ms = -1;         /* a proxy's answer came before */
         c->used_weight = -1;
+        c->type[0] = c->etag[0] = c->modified[0] = '\0';
 
     } else if (http_client_is(line, len, "Retry-After", &value, &n)) {
         c->retry_after_ms = curl_loop_retry_after(value, n);
 
     } else if (http_client_is(line, len, "X-MBX-USED-WEIGHT-1M", &value, &n)) {
         c->used_weight = http_client_number(value, n);
+
+    } else if (http_client_is(line, len, "Content-Type", &value, &n)) {
+        http_client_keep(c->type, value, n);
+
+    } else if (http_client_is(line, len, "ETag", &value, &n)) {
+        http_client_keep(c->etag, value, n);
+
+    } else if (http_client_is(line, len, "Last-Modified", &value, &n)) {
+        http_client_keep(c->modified, value, n);
     }
 
     return len;
+}
+
+
+static http_fault_t
+http_client_fault(const http_client_t *c, CURLcode rc)
+{
+    if (c->too_long) {
+        return HTTP_FAULT_TOO_LONG;
+    }
+
+    switch (rc) {
+
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+        return HTTP_FAULT_CONNECT;
+
+    case CURLE_OPERATION_TIMEDOUT:
+        return HTTP_FAULT_TIMEOUT;
+
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+        return HTTP_FAULT_CUT;
+
+    default:
+        return HTTP_FAULT_OTHER;
+    }
 }
 
 
@@ -234,6 +307,9 @@ http_client_done(void *arg, CURLcode rc)
     memset(&answer, 0, sizeof(answer));
     answer.retry_after_ms = c->retry_after_ms;
     answer.used_weight = c->used_weight;
+    answer.type = c->type;
+    answer.etag = c->etag;
+    answer.modified = c->modified;
 
     /* a refusal counts, however its body ended */
 
@@ -248,7 +324,11 @@ http_client_done(void *arg, CURLcode rc)
 
         ws_text_clean(error, sizeof(error), text, strlen(text));
         answer.error = error;
+        answer.fault = http_client_fault(c, rc);
     }
+
+    curl_slist_free_all(c->headers);
+    c->headers = NULL;
 
     c->busy = 1;
     c->fn(c->ctx, &answer);
@@ -272,6 +352,39 @@ int
 http_client_get(http_client_t *c, const char *url, http_client_pt fn,
     void *ctx)
 {
+    return http_client_get_if(c, url, NULL, NULL, fn, ctx);
+}
+
+
+/* 0, or -1: no memory */
+static int
+http_client_condition(http_client_t *c, const char *name, const char *value)
+{
+    char                line[HTTP_VALUE_MAX + 32];
+    struct curl_slist  *list;
+
+    if (value == NULL || value[0] == '\0') {
+        return 0;
+    }
+
+    (void) snprintf(line, sizeof(line), "%s: %s", name, value);
+
+    list = curl_slist_append(c->headers, line);
+    if (list == NULL) {
+        return -1;
+    }
+
+    c->headers = list;
+    curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, list);
+
+    return 0;
+}
+
+
+int
+http_client_get_if(http_client_t *c, const char *url, const char *etag,
+    const char *modified, http_client_pt fn, void *ctx)
+{
     /* in the callback the body is still being read */
 
     if (c->pending || c->busy || c->freed) {
@@ -279,6 +392,14 @@ http_client_get(http_client_t *c, const char *url, http_client_pt fn,
     }
 
     curl_easy_reset(c->easy);
+    curl_slist_free_all(c->headers);
+    c->headers = NULL;
+
+    if (http_client_condition(c, "If-None-Match", etag) != 0
+        || http_client_condition(c, "If-Modified-Since", modified) != 0)
+    {
+        return -1;
+    }
 
     if (curl_loop_setup(c->easy, url, c->ca_file, c->connect_timeout_ms,
                         c->error) != 0)
@@ -300,6 +421,7 @@ http_client_get(http_client_t *c, const char *url, http_client_pt fn,
     c->too_long = 0;
     c->retry_after_ms = -1;
     c->used_weight = -1;
+    c->type[0] = c->etag[0] = c->modified[0] = '\0';
     c->entry.done = http_client_done;
     c->entry.ctx = c;
 

@@ -25,7 +25,7 @@
 #define MARKETD_BEAT_MS   20
 #define MARKETD_SWEEP_MS  50
 #define MARKETD_CHECK_MS  1000
-#define MARKETD_SOURCES   2
+#define MARKETD_SOURCES   4
 
 typedef struct {
     marketd_config_t    config;
@@ -43,7 +43,7 @@ typedef struct {
 
 
 static const source_ops_t *const  marketd_sources[] = {
-    &source_simulator, &source_binance
+    &source_simulator, &source_binance, &source_forex, &source_metals
 };
 
 
@@ -198,6 +198,7 @@ marketd_sources_init(marketd_t *d)
         s->config = &d->config;
         s->stats = &d->market.writer.sources[d->nsources];
         atomic_store(&s->stats->source, (uint32_t) s->ops->id);
+        atomic_store(&s->stats->heard_limit_ms, d->config.mute_timeout_ms);
         served += s->n;
         d->nsources++;
 
@@ -208,8 +209,8 @@ marketd_sources_init(marketd_t *d)
     if (served < d->catalogue.n) {
         tsd_log(TSD_LOG_WARN, "no_provider",
                 "instruments=%u effect=\"they have no quotes with "
-                "TRADING_SOURCE=live: this version has a provider for binance "
-                "only\"", d->catalogue.n - served);
+                "TRADING_SOURCE=live: their source has no provider\"",
+                d->catalogue.n - served);
     }
 
     return 0;

@@ -123,6 +123,7 @@ market_apply(market_t *m, trd_source_stats_t *stats, uint32_t instrument,
     const trd_update_t *u)
 {
     int                      changed, was, had;
+    trd_quote_t              old;
     trd_state_t             *s;
     trd_refused_t            refused;
     const trd_instrument_t  *in;
@@ -131,6 +132,7 @@ market_apply(market_t *m, trd_source_stats_t *stats, uint32_t instrument,
     s = &m->states[instrument];
     was = s->quote.stale;
     had = s->quote.has != 0;
+    old = s->quote;
 
     refused = trd_apply(s, u, &m->limits, in->stale_after_ms, m->now_ms,
                         &changed);
@@ -153,6 +155,14 @@ market_apply(market_t *m, trd_source_stats_t *stats, uint32_t instrument,
 
     if (!changed) {
         return TRD_REFUSED_NOT;
+    }
+
+    /* hearing of it is one thing, that it moves another */
+    if (s->quote.last_e8 != old.last_e8 || s->quote.bid_e8 != old.bid_e8
+        || s->quote.ask_e8 != old.ask_e8)
+    {
+        atomic_store_explicit(&stats->moved_ms, m->now_ms,
+                              memory_order_relaxed);
     }
 
     if (!had) {

@@ -39,5 +39,7 @@ struct source_s {
 
 extern const source_ops_t  source_simulator;
 extern const source_ops_t  source_binance;
+extern const source_ops_t  source_forex;
+extern const source_ops_t  source_metals;
 
 #endif /* MARKETD_SOURCE_H */

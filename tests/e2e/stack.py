@@ -229,6 +229,9 @@ class Stack:
         """marketd's environment: nothing of the caller's but the path."""
         env = {'PATH': os.environ['PATH'], 'TRADING_RUN_DIR': str(self.run),
                'INSTRUMENTS_FILE': str(self.catalogue),
+               'HISTORY_DIR': str(self.dir / 'history'),
+               # no test asks the world: nobody listens there
+               'FOREX_API_URL': 'http://127.0.0.1:1',
                'TRADING_SOURCE': 'simulator', 'LOG_LEVEL': 'info'}
         if ASAN:
             env['UBSAN_OPTIONS'] = 'print_stacktrace=1'
