@@ -42,3 +42,10 @@ trd_derived_suffix(unsigned derived)
 {
     return derived < TRD_DERIVED_N ? trd_derived_suffixes[derived] : "";
 }
+
+
+int
+trd_source_simulated(unsigned source)
+{
+    return source == TRD_SOURCE_SIMULATOR || source == TRD_SOURCE_REPLAY;
+}

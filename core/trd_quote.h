@@ -133,6 +133,12 @@ typedef struct {
 const char *trd_class_name(unsigned asset_class);
 const char *trd_source_name(unsigned source);
 
+/*
+ * Are its prices other than those of a market now?  So say quotes of the
+ * simulator, and of a replay: whatever it was recorded from, it is over.
+ */
+int trd_source_simulated(unsigned source);
+
 /* what follows the source's name on the wire: "", "-inverse", "-cross" */
 const char *trd_derived_suffix(unsigned derived);
 

@@ -172,7 +172,7 @@ trd_field_value(trd_writer_t *w, const trd_instrument_t *in,
         break;
 
     case TRD_FIELD_SIMULATED:
-        trd_write_str(w, q->source == TRD_SOURCE_SIMULATOR ? "true" : "false");
+        trd_write_str(w, trd_source_simulated(q->source) ? "true" : "false");
         break;
 
     case TRD_FIELD_STALE:

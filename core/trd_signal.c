@@ -189,7 +189,7 @@ trd_signal_tail(trd_writer_t *w, const trd_quote_t *q, const trd_signal_t *s)
     trd_write_time(w, (q->has & TRD_HAS_TIME) ? q->exchange_ms
                                               : q->received_ms);
     trd_write_lit(w, ",\"model\":\"threshold\",\"simulated\":");
-    trd_write_str(w, q->source == TRD_SOURCE_SIMULATOR ? "true" : "false");
+    trd_write_str(w, trd_source_simulated(q->source) ? "true" : "false");
     trd_write_lit(w, ",\"stale\":");
     trd_write_str(w, q->stale ? "true" : "false");
     trd_write_lit(w, ",\"seq\":");
