@@ -100,6 +100,17 @@ static const config_setting_t  config_settings[] = {
     { "SIMULATOR_UPDATES", CONFIG_U64, config_at(sim_updates), "0",
       0, UINT64_MAX },
 
+    { "REPLAY_SPEED", CONFIG_U32, config_at(replay_speed), "1",
+      0, 1000000 },
+    { "REPLAY_SYMBOL", CONFIG_TEXT, config_at(replay_symbol), NULL, 0, 0 },
+
+    { "TAPE_DIR", CONFIG_TEXT, config_at(tape_dir), NULL, 0, 0 },
+    { "TAPE_RAW", CONFIG_U32, config_at(tape_raw), "0", 0, 1 },
+    { "TAPE_MAX_BYTES", CONFIG_U64, config_at(tape_max_bytes),
+      "10737418240", 1048576, UINT64_MAX / 2 },
+    { "TAPE_SEGMENT_BYTES", CONFIG_U64, config_at(tape_segment_bytes),
+      "67108864", 65536, 1ULL << 40 },
+
     { "LOG_LEVEL", CONFIG_OTHER, 0, NULL, 0, 0 },
     { "LOG_FORMAT", CONFIG_OTHER, 0, NULL, 0, 0 },
 
@@ -113,7 +124,7 @@ static const config_setting_t  config_settings[] = {
 /* a variable that begins so is meant for us */
 static const char *const  config_prefixes[] = {
     "TRADING_", "BINANCE_", "SIMULATOR_", "FEED_", "BOARD_", "FOREX_",
-    "METALS_", NULL
+    "METALS_", "REPLAY_", "TAPE_", NULL
 };
 
 
@@ -211,9 +222,14 @@ config_set(marketd_config_t *config, const config_setting_t *s,
         } else if (strcmp(value, "live") == 0) {
             config->mode = MARKETD_LIVE;
 
+        } else if (strncmp(value, "replay:", 7) == 0 && value[7] != '\0') {
+            config->mode = MARKETD_REPLAY;
+            config->replay_path = value + 7;
+
         } else {
             tsd_log(TSD_LOG_ERROR, "bad_setting",
-                    "name=%s value=\"%.80s\" expected=\"simulator or live\"",
+                    "name=%s value=\"%.80s\" "
+                    "expected=\"simulator, live or replay:FILE\"",
                     s->name, value);
             return -1;
         }
@@ -338,6 +354,13 @@ marketd_config_read(marketd_config_t *config)
         tsd_log(TSD_LOG_ERROR, "bad_setting",
                 "name=FEED_BACKOFF_MAX_MS expected=\"at least "
                 "FEED_BACKOFF_MIN_MS\"");
+        return -1;
+    }
+
+    if (config->tape_segment_bytes > config->tape_max_bytes / 2) {
+        tsd_log(TSD_LOG_ERROR, "bad_setting",
+                "name=TAPE_SEGMENT_BYTES expected=\"at most half of "
+                "TAPE_MAX_BYTES\"");
         return -1;
     }
 

@@ -14,7 +14,8 @@
 
 typedef enum {
     MARKETD_SIMULATOR = 0,
-    MARKETD_LIVE
+    MARKETD_LIVE,
+    MARKETD_REPLAY
 } marketd_mode_t;
 
 typedef enum {
@@ -60,6 +61,17 @@ typedef struct {
                                                from this time; -1 = real */
     uint64_t        sim_updates;            /* SIMULATOR_UPDATES, then quiet;
                                                0 = without end */
+
+    const char     *replay_path;            /* of TRADING_SOURCE=replay:.. */
+    uint32_t        replay_speed;           /* REPLAY_SPEED, 0 = as fast as
+                                               it goes */
+    const char     *replay_symbol;          /* REPLAY_SYMBOL, of bars; NULL =
+                                               from the file's name */
+
+    const char     *tape_dir;               /* TAPE_DIR, NULL = no tape */
+    uint32_t        tape_raw;               /* TAPE_RAW, 1 = messages too */
+    uint64_t        tape_max_bytes;         /* TAPE_MAX_BYTES, in all */
+    uint64_t        tape_segment_bytes;     /* TAPE_SEGMENT_BYTES */
 } marketd_config_t;
 
 /* 0, or -1 after it has logged name and value of what is wrong */

@@ -16,6 +16,7 @@
 #include <curl/curl.h>
 
 #include "board_file.h"
+#include "market_tape.h"
 #include "render.h"
 #include "source.h"
 #include "trd_version.h"
@@ -25,7 +26,7 @@
 #define MARKETD_BEAT_MS   20
 #define MARKETD_SWEEP_MS  50
 #define MARKETD_CHECK_MS  1000
-#define MARKETD_SOURCES   4
+#define MARKETD_SOURCES   5
 
 typedef struct {
     marketd_config_t    config;
@@ -43,7 +44,8 @@ typedef struct {
 
 
 static const source_ops_t *const  marketd_sources[] = {
-    &source_simulator, &source_binance, &source_forex, &source_metals
+    &source_simulator, &source_binance, &source_forex, &source_metals,
+    &source_replay
 };
 
 
@@ -57,6 +59,7 @@ marketd_on_beat(evutil_socket_t fd, short what, void *arg)
 
     d = arg;
     trd_board_beat(&d->market.writer, tsd_mono_ms(), tsd_wall_ms());
+    market_tape_tick(&d->market);
 }
 
 
@@ -70,7 +73,10 @@ marketd_on_sweep(evutil_socket_t fd, short what, void *arg)
 
     d = arg;
     market_clock(&d->market);
-    market_sweep(&d->market);
+
+    if (!d->market.own_sweep) {
+        market_sweep(&d->market);
+    }
 }
 
 
@@ -239,6 +245,16 @@ marketd_start(marketd_t *d)
         }
     }
 
+    if (d->config.mode == MARKETD_REPLAY) {
+        for (i = 0; i < d->catalogue.n; i++) {
+            d->catalogue.instruments[i].source = TRD_SOURCE_REPLAY;
+        }
+
+        /* recorded time: nothing of now is carried into it */
+        market_set_clock(&d->market, 0);
+        d->market.own_sweep = 1;
+    }
+
     if (board_file_create(&d->file, &d->market, d->config.run_dir,
                           &d->catalogue, d->config.capacity) != 0
         || market_init(&d->market, &d->config, &d->catalogue) != 0
@@ -250,6 +266,10 @@ marketd_start(marketd_t *d)
     d->render = render_create(&d->market, d->base);
 
     if (d->render == NULL || marketd_sources_init(d) != 0) {
+        return -1;
+    }
+
+    if (market_tape_open(&d->market) != 0) {
         return -1;
     }
 
@@ -282,6 +302,7 @@ marketd_stop(marketd_t *d)
         free(d->sources[i].instruments);
     }
 
+    market_tape_close(&d->market);
     render_free(d->render);
 
     for (i = 0; i < d->nevents; i++) {

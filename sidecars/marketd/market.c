@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "market.h"
+#include "market_tape.h"
 #include "render.h"
 #include "tsd_log.h"
 
@@ -154,6 +155,7 @@ market_apply(market_t *m, trd_source_stats_t *stats, uint32_t instrument,
     }
 
     if (!changed) {
+        market_tape_update(m, instrument, u);
         return TRD_REFUSED_NOT;
     }
 
@@ -174,6 +176,7 @@ market_apply(market_t *m, trd_source_stats_t *stats, uint32_t instrument,
     s->quote.source = in->source;
     market_count_stale(m, was, s->quote.stale);
     market_publish(m, instrument, TRD_CHANGE_QUOTE);
+    market_tape_update(m, instrument, u);
 
     return TRD_REFUSED_NOT;
 }
@@ -268,10 +271,25 @@ market_sweep(market_t *m)
             continue;
         }
 
-        s->quote.stale = 1;
-        market_count_stale(m, 0, 1);
-        market_publish(m, i, TRD_CHANGE_STALE);
+        market_turn_stale(m, i);
     }
+}
+
+
+void
+market_turn_stale(market_t *m, uint32_t instrument)
+{
+    trd_state_t  *s = &m->states[instrument];
+
+    if (s->quote.has == 0 || s->quote.stale) {
+        return;
+    }
+
+    s->quote.stale = 1;
+    market_count_stale(m, 0, 1);
+    market_publish(m, instrument, TRD_CHANGE_STALE);
+    market_tape_event(m, TRD_TAPE_STALE, instrument,
+                      m->catalogue->instruments[instrument].source);
 }
 
 
@@ -285,6 +303,28 @@ market_reconnected(market_t *m, trd_source_t source)
             trd_apply_reconnected(&m->states[i]);
         }
     }
+
+    market_tape_event(m, TRD_TAPE_RECONNECTED, 0, source);
+}
+
+
+void
+market_carry_quote(market_t *m, uint32_t instrument, const trd_quote_t *q)
+{
+    trd_state_t  *s = &m->states[instrument];
+
+    s->quote = *q;
+    s->quote.source = m->catalogue->instruments[instrument].source;
+    s->quote.stale = 1;
+    s->trade_ms = q->exchange_ms;
+    s->day_ms = q->exchange_ms;
+
+    m->quoted++;
+    atomic_store_explicit(&m->writer.header->quoted, m->quoted,
+                          memory_order_relaxed);
+    market_count_stale(m, 0, 1);
+    market_publish(m, instrument, TRD_CHANGE_STALE);
+    market_tape_carry(m, instrument);
 }
 
 
@@ -293,7 +333,6 @@ market_carry(market_t *m, const trd_board_t *old)
 {
     uint32_t                 i, from, carried;
     trd_quote_t              q;
-    trd_state_t             *s;
     trd_instrument_t         was;
     const trd_instrument_t  *in;
 
@@ -301,7 +340,6 @@ market_carry(market_t *m, const trd_board_t *old)
 
     for (i = 0; i < m->catalogue->n; i++) {
         in = &m->catalogue->instruments[i];
-        s = &m->states[i];
 
         if (trd_board_find(old, in->exchange_symbol,
                            strlen(in->exchange_symbol), &from) != TRD_OK
@@ -314,19 +352,20 @@ market_carry(market_t *m, const trd_board_t *old)
             continue;
         }
 
-        q.stale = 1;
-        s->quote = q;
-        s->trade_ms = q.exchange_ms;
-        s->day_ms = q.exchange_ms;
-
-        m->quoted++;
-        market_count_stale(m, 0, 1);
-        market_publish(m, i, TRD_CHANGE_STALE);
+        market_carry_quote(m, i, &q);
         carried++;
     }
 
-    atomic_store_explicit(&m->writer.header->quoted, m->quoted,
-                          memory_order_relaxed);
-
     return carried;
+}
+
+
+void
+market_forget(market_t *m)
+{
+    memset(m->states, 0, m->catalogue->n * sizeof(*m->states));
+    m->quoted = 0;
+    m->stale = 0;
+    atomic_store_explicit(&m->writer.header->quoted, 0, memory_order_relaxed);
+    atomic_store_explicit(&m->writer.header->stale, 0, memory_order_relaxed);
 }

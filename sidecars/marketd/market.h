@@ -15,6 +15,7 @@
 
 #include "catalogue.h"
 #include "config.h"
+#include "tsd_tape.h"
 
 struct render_s;
 
@@ -33,6 +34,10 @@ typedef struct market_s {
     uint32_t                 symbol_mask;
     uint32_t                 quoted;
     uint32_t                 stale;
+    tsd_tape_t              *tape;          /* NULL: off */
+    uint64_t                 tape_seq;      /* the board's at its start */
+    int                      tape_begun;
+    int                      own_sweep;     /* the source sweeps */
 } market_t;
 
 /*
@@ -66,6 +71,9 @@ int32_t market_find(const market_t *m, trd_source_t source,
 /* Turns quotes stale whose time has come; call every few dozen ms. */
 void market_sweep(market_t *m);
 
+/* Turns one stale, if it is not yet and there is one. */
+void market_turn_stale(market_t *m, uint32_t instrument);
+
 /* All instruments of a source: a new connection (see trd_apply). */
 void market_reconnected(market_t *m, trd_source_t source);
 
@@ -75,5 +83,13 @@ void market_reconnected(market_t *m, trd_source_t source);
  * nothing and invents nothing.  Returns how many.
  */
 uint32_t market_carry(market_t *m, const trd_board_t *old);
+
+/* Puts a quote where there is none, as stale: what market_carry() does. */
+void market_carry_quote(market_t *m, uint32_t instrument,
+    const trd_quote_t *q);
+
+/* Forgets all quotes, as a restart does, in a replay; the board keeps them
+   until new ones come. */
+void market_forget(market_t *m);
 
 #endif /* MARKETD_MARKET_H */

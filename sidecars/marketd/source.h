@@ -41,5 +41,6 @@ extern const source_ops_t  source_simulator;
 extern const source_ops_t  source_binance;
 extern const source_ops_t  source_forex;
 extern const source_ops_t  source_metals;
+extern const source_ops_t  source_replay;
 
 #endif /* MARKETD_SOURCE_H */

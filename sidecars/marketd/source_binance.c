@@ -17,6 +17,7 @@
 
 #include "binance.h"
 #include "feed_url.h"
+#include "market_tape.h"
 #include "tsd_log.h"
 
 
@@ -67,18 +68,28 @@ binance_count(binance_t *b, trd_rc_t rc, const char *msg, size_t len)
 trd_rc_t
 binance_message(binance_t *b, const char *msg, size_t len)
 {
-    return binance_count(b, trd_binance_decode(msg, len, binance_update,
-                                               b->source),
-                         msg, len);
+    trd_rc_t   rc;
+    market_t  *m = b->source->market;
+
+    market_tape_raw(m, TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_BINANCE, msg, len);
+    rc = trd_binance_decode(msg, len, binance_update, b->source);
+    market_tape_raw_end(m);
+
+    return binance_count(b, rc, msg, len);
 }
 
 
 trd_rc_t
 binance_snapshot(binance_t *b, const char *body, size_t len)
 {
-    return binance_count(b, trd_binance_ticker_24hr(body, len, binance_update,
-                                                    b->source),
-                         body, len);
+    trd_rc_t   rc;
+    market_t  *m = b->source->market;
+
+    market_tape_raw(m, TSD_TAPE_BINANCE_TICKER, TRD_SOURCE_BINANCE, body, len);
+    rc = trd_binance_ticker_24hr(body, len, binance_update, b->source);
+    market_tape_raw_end(m);
+
+    return binance_count(b, rc, body, len);
 }
 
 

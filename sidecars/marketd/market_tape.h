@@ -1,0 +1,40 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the market tells the tape.  All of it does nothing when the tape is
+ * off; the market's thread only.
+ */
+
+#ifndef MARKETD_MARKET_TAPE_H
+#define MARKETD_MARKET_TAPE_H
+
+#include "market.h"
+
+/*
+ * Opens the tape as config says, if at all; board and states must be there,
+ * nothing published yet: the board's seq goes on from the tape's, where that
+ * is further.  0, or -1 after logging.
+ */
+int market_tape_open(market_t *m);
+void market_tape_close(market_t *m);
+
+/* An update was accepted and, if it changed anything, published. */
+void market_tape_update(market_t *m, uint32_t instrument,
+    const trd_update_t *u);
+
+void market_tape_event(market_t *m, trd_tape_op_t op, uint32_t instrument,
+    trd_source_t source);
+
+/* The quote that was just carried over. */
+void market_tape_carry(market_t *m, uint32_t instrument);
+
+/* The message that updates come from, until the end of it. */
+void market_tape_raw(market_t *m, tsd_tape_decoder_t decoder,
+    trd_source_t source, const char *data, size_t len);
+void market_tape_raw_end(market_t *m);
+
+/* Call every few dozen ms. */
+void market_tape_tick(market_t *m);
+
+#endif /* MARKETD_MARKET_TAPE_H */

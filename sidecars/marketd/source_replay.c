@@ -1,0 +1,484 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A recording as a source.  The market's clock is recorded time, so that
+ * what the judge refuses and when quotes turn stale is the same every time,
+ * at any speed.  A tape says itself when quotes turned stale, where marketd
+ * was started, and which seq each update had; for feeds and bars there are
+ * marks, a second of recorded time apart, at which the market is swept.
+ *
+ * Pace: what happened t ms after the recording's begin is due t / speed ms
+ * after ours; with speed 0 all is due at once, in batches bounded by time.
+ *
+ * Quotes say `replay`, whatever they were recorded from.
+ */
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "trd_binance.h"
+
+#include "market_tape.h"
+#include "replay_file.h"
+#include "source.h"
+#include "tsd_log.h"
+
+#define REPLAY_BATCH_US  1500
+#define REPLAY_CHUNK     32         /* events between looks at the clock */
+#define REPLAY_MARK_MS   1000
+#define REPLAY_WAIT_MS   1000
+
+typedef struct {
+    source_t        *source;
+    struct event    *timer;
+    replay_file_t   *file;
+    replay_event_t   event;         /* the next */
+    int              more;          /* there is one */
+    int64_t          begin_ms;      /* recorded time of the first */
+    int64_t          mark_ms;       /* recorded time of the next sweep */
+    int64_t          epoch_us;      /* monotonic, of begin_ms */
+
+    uint64_t         seq;           /* of the tape, so far */
+    uint64_t         file_number;   /* that `map` is of */
+    int32_t         *map;           /* its instruments in ours, -1 = none */
+    uint32_t         nmap;
+    int              started;       /* a START was seen */
+    uint64_t         events;
+    uint64_t         unknown;
+    uint64_t         differing;     /* accepted then, refused now */
+    uint64_t         lost;
+} replay_t;
+
+
+static void
+replay_update(void *ctx, const char *symbol, size_t len,
+    const trd_update_t *u)
+{
+    int32_t    i;
+    source_t  *s = ctx;
+
+    i = market_find(s->market, TRD_SOURCE_REPLAY, symbol, len);
+
+    if (i < 0) {
+        market_refuse(s->market, s->stats, TRD_REFUSED_UNKNOWN, symbol, len);
+        return;
+    }
+
+    (void) market_apply(s->market, s->stats, (uint32_t) i, u);
+}
+
+
+static void
+replay_message(replay_t *rp)
+{
+    trd_rc_t     rc;
+    size_t       len = rp->event.len;
+    source_t    *s = rp->source;
+    const char  *msg = rp->event.message;
+
+    market_tape_raw(s->market, TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_REPLAY, msg,
+                    len);
+    rc = trd_binance_decode(msg, len, replay_update, s);
+    market_tape_raw_end(s->market);
+
+    if (rc == TRD_ERROR) {
+        market_refuse(s->market, s->stats, TRD_REFUSED_PARSE, msg, len);
+
+    } else if (rc == TRD_OVERFLOW) {
+        market_refuse(s->market, s->stats, TRD_REFUSED_OVERFLOW, msg, len);
+    }
+}
+
+
+/* The instruments of a file of the tape, by their exchange symbols, and the
+   judge's limits as they were. */
+
+static int
+replay_map(replay_t *rp)
+{
+    uint32_t        i;
+    market_t       *m = rp->source->market;
+    const char     *symbol;
+    tsd_tape_at_t   at;
+
+    tsd_tape_at(replay_file_tape(rp->file), &at);
+
+    if (at.files == rp->file_number) {
+        return 0;
+    }
+
+    free(rp->map);
+    rp->file_number = at.files;
+    rp->nmap = at.n;
+    rp->map = calloc((size_t) at.n + 1, sizeof(*rp->map));
+
+    if (rp->map == NULL) {
+        tsd_log(TSD_LOG_ERROR, "no_memory", "for=replay");
+        return -1;
+    }
+
+    for (i = 0; i < at.n; i++) {
+        symbol = at.instruments[i].exchange_symbol;
+        rp->map[i] = market_find(m, TRD_SOURCE_REPLAY, symbol,
+                                 strlen(symbol));
+    }
+
+    m->limits = at.limits;
+
+    return 0;
+}
+
+
+static void
+replay_carry(market_t *m, uint32_t instrument, const trd_update_t *u)
+{
+    trd_quote_t  q;
+
+    memset(&q, 0, sizeof(q));
+    q.has = u->has;
+    q.received_ms = (int64_t) u->id;
+    q.change_e8 = u->last_quantity_e8;
+    q.last_e8 = u->last_e8;
+    q.bid_e8 = u->bid_e8;
+    q.ask_e8 = u->ask_e8;
+    q.open_e8 = u->open_e8;
+    q.high_e8 = u->high_e8;
+    q.low_e8 = u->low_e8;
+    q.volume_e8 = u->volume_e8;
+    q.quote_volume_e8 = u->quote_volume_e8;
+    q.exchange_ms = u->exchange_ms;
+
+    market_carry_quote(m, instrument, &q);
+}
+
+
+/* Keeps the tape's numbers, as far as the board has not gone beyond. */
+
+static void
+replay_seq(replay_t *rp, uint64_t seq)
+{
+    market_t  *m = rp->source->market;
+
+    if (seq > rp->seq && m->writer.seq < seq - 1) {
+        m->writer.seq = seq - 1;
+        atomic_store(&m->writer.header->seq, seq - 1);
+    }
+
+    rp->seq = seq;
+}
+
+
+static int
+replay_record(replay_t *rp)
+{
+    int32_t                   i;
+    source_t                 *s = rp->source;
+    const trd_tape_record_t  *r = &rp->event.record;
+
+    if (replay_map(rp) != 0) {
+        return -1;
+    }
+
+    switch (r->op) {
+
+    case TRD_TAPE_START:
+        if (rp->started || rp->events) {
+            market_forget(s->market);
+            market_tape_event(s->market, TRD_TAPE_START, 0, TRD_SOURCE_NONE);
+        }
+
+        rp->started = 1;
+        rp->seq = r->seq;
+        return 0;
+
+    case TRD_TAPE_RECONNECTED:
+        market_reconnected(s->market, TRD_SOURCE_REPLAY);
+        return 0;
+
+    case TRD_TAPE_GAP:
+        rp->lost += r->update.id;
+        return 0;
+
+    default:
+        break;
+    }
+
+    i = rp->map[r->instrument];
+
+    if (i < 0) {
+        rp->unknown++;
+        rp->seq = r->seq;
+        return 0;
+    }
+
+    replay_seq(rp, r->seq);
+
+    if (r->op == TRD_TAPE_STALE) {
+        market_turn_stale(s->market, (uint32_t) i);
+
+    } else if (r->op == TRD_TAPE_CARRY) {
+        replay_carry(s->market, (uint32_t) i, &r->update);
+
+    } else if (market_apply(s->market, s->stats, (uint32_t) i, &r->update)
+               != TRD_REFUSED_NOT)
+    {
+        rp->differing++;
+    }
+
+    return 0;
+}
+
+
+static void
+replay_end(replay_t *rp, int rc)
+{
+    source_t  *s = rp->source;
+
+    rp->more = 0;
+
+    atomic_store_explicit(&s->stats->state, TRD_STATE_DOWN,
+                          memory_order_relaxed);
+    tsd_log(rc ? TSD_LOG_ERROR : TSD_LOG_INFO, "replay_finished",
+            "events=%llu unknown=%llu differing=%llu lost=%llu error=%d",
+            (unsigned long long) rp->events, (unsigned long long) rp->unknown,
+            (unsigned long long) rp->differing, (unsigned long long) rp->lost,
+            rc != 0);
+}
+
+
+/* One event, and the one after it is read. */
+
+static void
+replay_event(replay_t *rp)
+{
+    int        rc;
+    source_t  *s = rp->source;
+
+    market_set_clock(s->market, rp->event.ms);
+
+    rc = 0;
+
+    switch (rp->event.kind) {
+
+    case REPLAY_RECORD:
+        rc = replay_record(rp);
+        break;
+
+    case REPLAY_MESSAGE:
+        replay_message(rp);
+        break;
+
+    default: /* REPLAY_BAR */
+        (void) market_apply(s->market, s->stats, rp->event.instrument,
+                            &rp->event.bar);
+        break;
+    }
+
+    rp->events++;
+
+    if (rc == 0) {
+        rc = replay_file_next(rp->file, &rp->event);
+    }
+
+    if (rc <= 0) {
+        replay_end(rp, rc);
+    }
+}
+
+
+/* When the next mark is, if it comes before the next event and there is
+   something that can turn stale. */
+
+static int
+replay_mark(const replay_t *rp, int64_t *ms)
+{
+    const market_t  *m = rp->source->market;
+
+    *ms = rp->event.ms;
+
+    if (rp->event.kind == REPLAY_RECORD || m->stale == m->quoted
+        || rp->mark_ms >= rp->event.ms)
+    {
+        return 0;
+    }
+
+    *ms = rp->mark_ms;
+
+    return 1;
+}
+
+
+/* When a recorded time is due by the monotonic clock, in microseconds. */
+
+static int64_t
+replay_due(const replay_t *rp, int64_t ms)
+{
+    uint32_t  speed = rp->source->config->replay_speed;
+
+    return speed ? rp->epoch_us + (ms - rp->begin_ms) * 1000 / speed : 0;
+}
+
+
+static void
+replay_batch(replay_t *rp)
+{
+    int        mark;
+    int64_t    ms, now_us, stop_us;
+    uint64_t   n;
+    source_t  *s = rp->source;
+
+    now_us = tsd_mono_us();
+    stop_us = now_us + REPLAY_BATCH_US;
+    market_clock(s->market);
+
+    for (n = 1; rp->more; n++) {
+        mark = replay_mark(rp, &ms);
+
+        if (replay_due(rp, ms) > now_us) {
+            break;
+        }
+
+        if (mark) {
+            market_set_clock(s->market, ms);
+            market_sweep(s->market);
+            rp->mark_ms += REPLAY_MARK_MS;
+
+        } else {
+            if (rp->mark_ms < ms) {
+                rp->mark_ms = ms - ms % REPLAY_MARK_MS + REPLAY_MARK_MS;
+            }
+
+            replay_event(rp);
+            atomic_fetch_add_explicit(&s->stats->messages, 1,
+                                      memory_order_relaxed);
+        }
+
+        if (n % REPLAY_CHUNK == 0) {
+            now_us = tsd_mono_us();
+
+            if (now_us >= stop_us) {
+                break;
+            }
+        }
+    }
+
+    atomic_store_explicit(&s->stats->heard_ms, s->market->now_ms,
+                          memory_order_relaxed);
+}
+
+
+static void
+replay_on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+    int64_t         ms, wait_us;
+    replay_t       *rp = ctx;
+    struct timeval  tv = { 0, 0 };
+
+    (void) fd;
+    (void) what;
+
+    replay_batch(rp);
+
+    if (!rp->more) {
+        return;
+    }
+
+    (void) replay_mark(rp, &ms);
+    wait_us = replay_due(rp, ms) - tsd_mono_us();
+
+    if (wait_us > 0) {
+        wait_us = wait_us > REPLAY_WAIT_MS * 1000 ? REPLAY_WAIT_MS * 1000
+                                                  : wait_us;
+        tv.tv_sec = wait_us / 1000000;
+        tv.tv_usec = wait_us % 1000000;
+    }
+
+    event_add(rp->timer, &tv);
+}
+
+
+static void
+replay_stop(source_t *s)
+{
+    replay_t  *rp = s->data;
+
+    if (rp == NULL) {
+        return;
+    }
+
+    if (rp->timer) {
+        event_free(rp->timer);
+    }
+
+    if (rp->file) {
+        replay_file_close(rp->file);
+    }
+
+    atomic_store_explicit(&s->stats->state, TRD_STATE_DOWN,
+                          memory_order_relaxed);
+    free(rp->map);
+    free(rp);
+    s->data = NULL;
+}
+
+
+static int
+replay_start(source_t *s)
+{
+    int              rc;
+    replay_t        *rp;
+    struct timeval   now = { 0, 0 };
+
+    rp = calloc(1, sizeof(*rp));
+
+    if (rp == NULL) {
+        tsd_log(TSD_LOG_ERROR, "no_memory", "for=replay");
+        return -1;
+    }
+
+    s->data = rp;
+    rp->source = s;
+    rp->timer = evtimer_new(s->base, replay_on_timer, rp);
+    rp->file = replay_file_open(s->config->replay_path,
+                                s->config->replay_symbol,
+                                s->market->catalogue);
+
+    if (rp->timer == NULL || rp->file == NULL
+        || (rc = replay_file_next(rp->file, &rp->event)) < 0
+        || (rc > 0 && event_add(rp->timer, &now) != 0))
+    {
+        replay_stop(s);
+        return -1;
+    }
+
+    market_set_clock(s->market, rc > 0 ? rp->event.ms : 0);
+    atomic_store_explicit(&s->stats->source, TRD_SOURCE_REPLAY,
+                          memory_order_relaxed);
+    atomic_store_explicit(&s->stats->connected_ms, s->market->now_ms,
+                          memory_order_relaxed);
+    atomic_store_explicit(&s->stats->state, TRD_STATE_CONNECTED,
+                          memory_order_relaxed);
+
+    rp->more = rc > 0;
+    rp->begin_ms = rp->mark_ms = rp->event.ms;
+    rp->epoch_us = tsd_mono_us();
+
+    tsd_log(TSD_LOG_INFO, "replay_started", "path=\"%s\" speed=%u",
+            s->config->replay_path, s->config->replay_speed);
+
+    if (!rp->more) {
+        replay_end(rp, 0);
+    }
+
+    return 0;
+}
+
+
+const source_ops_t  source_replay = {
+    "replay",
+    TRD_SOURCE_REPLAY,
+    replay_start,
+    replay_stop
+};
