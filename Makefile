@@ -2,7 +2,7 @@
 #
 #   make            module and sidecars
 #   make module     build/ngx_http_trading_module.so (dynamic, for NGINX_SRC)
-#   make sidecars   build/marketd
+#   make sidecars   build/marketd and build/tradingctl
 #   make core       core/ alone, as strict C11
 #   make unit       unit and property tests, built and run
 #   make fuzz       fuzz targets (clang), each run for FUZZ_SECONDS
@@ -40,6 +40,7 @@ LDFLAGS_ALL := -Wl,-z,relro,-z,now -pie $(SAN_FLAGS) $(LDFLAGS)
 CORE_SRC    := $(wildcard core/*.c)
 COMMON_SRC  := $(wildcard sidecars/common/*.c)
 MARKETD_SRC := $(wildcard sidecars/marketd/*.c)
+CTL_SRC     := $(wildcard sidecars/tradingctl/*.c)
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
 TOOL_SRC    := $(wildcard tests/tools/*.c)
@@ -49,7 +50,7 @@ obj          = $(patsubst %.c,$(B)/obj/%.o,$(1))
 MARKETD_LIB := $(filter-out sidecars/marketd/main.c,$(MARKETD_SRC))
 LIBTRD      := $(B)/libtrd.a
 LIBMARKETD  := $(B)/libmarketd.a
-SIDE_LIBS   := -levent -lcurl -lwslay -ljansson -lz -lcrypto -lpthread -lm
+SIDE_LIBS   := -levent -lcurl -lwslay -ljansson -lz -lzstd -lcrypto -lpthread -lm
 
 .PHONY: all core sidecars module unit unit-bins tools fuzz fuzz-bins bench \
         bench-bins install clean lint
@@ -58,7 +59,7 @@ SIDE_LIBS   := -levent -lcurl -lwslay -ljansson -lz -lcrypto -lpthread -lm
 all: sidecars module
 
 core: $(LIBTRD)
-sidecars: $(B)/marketd
+sidecars: $(B)/marketd $(B)/tradingctl
 tools: $(patsubst tests/tools/%.c,$(B)/%,$(TOOL_SRC))
 unit-bins: $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
 bench-bins: $(patsubst bench/%.c,$(B)/bench/%,$(BENCH_SRC))
@@ -82,6 +83,9 @@ $(LIBMARKETD): $(call obj,$(MARKETD_LIB) $(COMMON_SRC))
 
 $(B)/marketd: $(call obj,sidecars/marketd/main.c) $(LIBMARKETD) $(LIBTRD)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SIDE_LIBS)
+
+$(B)/tradingctl: $(call obj,$(CTL_SRC) $(COMMON_SRC)) $(LIBTRD)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lzstd -lcrypto -lpthread -lm
 
 $(B)/%: $(B)/obj/tests/tools/%.o $(LIBMARKETD) $(LIBTRD)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SIDE_LIBS)
@@ -150,7 +154,9 @@ bench: all tools bench-bins
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/nginx/modules \
 	    $(DESTDIR)/etc/trading
+	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(B)/marketd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(B)/tradingctl $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(B)/ngx_http_trading_module.so \
 	    $(DESTDIR)$(PREFIX)/lib/nginx/modules/
 	install -m 644 instruments.json $(DESTDIR)/etc/trading/
