@@ -394,6 +394,7 @@ history_parse(history_t *h, char *text, size_t len)
     char      *line, *next, *last;
     char       expected[64];
     uint32_t  *columns, ncolumns;
+    uint64_t   hash;
 
     if (strlen(text) != len || len < 2 || text[len - 1] != '\n') {
         return -1;
@@ -418,15 +419,7 @@ history_parse(history_t *h, char *text, size_t len)
         return -1;
     }
 
-    (void) snprintf(expected, sizeof(expected), " %016" PRIx64,
-                    (uint64_t) XXH3_64bits(text, (size_t) (last - text)));
-
-    if (strncmp(last, "end ", 4) != 0 || strlen(last) < 4 + 17
-        || strcmp(last + strlen(last) - 17, expected) != 0)
-    {
-        return -1;
-    }
-
+    hash = XXH3_64bits(text, (size_t) (last - text));
     last[-1] = '\0';
     line = next + 1;
     next = line + strcspn(line, "\n");
@@ -455,7 +448,10 @@ history_parse(history_t *h, char *text, size_t len)
 
     free(columns);
 
-    return rc;
+    (void) snprintf(expected, sizeof(expected), "end %u %016" PRIx64,
+                    h->rows, hash);
+
+    return rc == 0 && strcmp(last, expected) == 0 ? 0 : -1;
 }
 
 
