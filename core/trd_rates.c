@@ -228,6 +228,7 @@ trd_rates_add(trd_rates_t *r, const char *code, size_t len,
 trd_rc_t
 trd_rates_finish(trd_rates_t *r)
 {
+    trd_rc_t           rc;
     const trd_rate_t  *base;
 
     if (r->base[0] == '\0' || r->time_ms <= 0 || r->n == 0) {
@@ -237,10 +238,16 @@ trd_rates_finish(trd_rates_t *r)
     base = trd_rates_find(r, r->base);
 
     if (base == NULL) {
-        return trd_rates_add(r, r->base, strlen(r->base), "1", 1);
+        rc = trd_rates_add(r, r->base, strlen(r->base), "1", 1);
+        if (rc != TRD_OK) {
+            return rc;
+        }
+
+        /* what is no code was skipped */
+        base = trd_rates_find(r, r->base);
     }
 
-    return base->digits == 1 && base->places == 0 && !base->negative
+    return base && base->digits == 1 && base->places == 0 && !base->negative
            ? TRD_OK : TRD_ERROR;
 }
 

@@ -136,6 +136,7 @@ test_exchangerate_document(void **state)
         "{\"base\":\"USD\",\"time_last_updated\":1.5,\"rates\":{\"EUR\":1}}",
         "{\"base\":\"USD\",\"time_last_updated\":99999999999999,"
         "\"rates\":{\"EUR\":1}}",
+        "{\"base\":\"?USD\",\"time_last_updated\":1,\"rates\":{\"EUR\":1}}",
         "{\"base\":\"US\",\"time_last_updated\":1,\"rates\":{\"EUR\":1}}"
     };
 
