@@ -179,15 +179,24 @@ trd_words_load(const _Atomic uint64_t *from, uint64_t *to, unsigned n)
 }
 
 
+/* spare: where a record that is being written over stands already */
+
 static trd_rc_t
-trd_candle_read(const trd_candle_record_t *record, uint64_t place,
-    trd_candle_t *c)
+trd_candle_read(const trd_candle_record_t *record,
+    const trd_candle_record_t *spare, uint64_t place, trd_candle_t *c)
 {
     unsigned  try;
     uint64_t  words[TRD_CANDLE_WORDS];
 
     for (try = 0; try < TRD_BOARD_TRIES; try++) {
         trd_words_load(record->word, words, TRD_CANDLE_WORDS);
+
+        if (trd_candle_unpack(words, place, c) == TRD_OK) {
+            return TRD_OK;
+        }
+
+        atomic_thread_fence(memory_order_acquire);
+        trd_words_load(spare->word, words, TRD_CANDLE_WORDS);
 
         if (trd_candle_unpack(words, place, c) == TRD_OK) {
             return TRD_OK;
@@ -206,17 +215,18 @@ trd_candles_copy(const trd_ring_view_t *v, uint64_t ring, uint32_t capacity,
 {
     uint32_t                    left, slot, slots, found;
     trd_candle_t                c;
-    const trd_candle_record_t  *records;
+    const trd_candle_record_t  *records, *spare;
 
     records = (const void *) (v->ring + 1);
     slots = TRD_RING_SLOTS(capacity);
+    spare = &records[(v->newest + 1) % slots];
     slot = (uint32_t) (v->newest % slots);
     left = v->newest < capacity ? (uint32_t) v->newest : capacity;
     found = 0;
 
     for ( /* void */ ; left > 0 && found < limit; left--) {
 
-        if (trd_candle_read(&records[slot], trd_place(ring, slot), &c)
+        if (trd_candle_read(&records[slot], spare, trd_place(ring, slot), &c)
             != TRD_OK)
         {
             return TRD_CORRUPT;

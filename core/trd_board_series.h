@@ -12,9 +12,10 @@
  *   - The head of a ring is one word, the number of the newest record, with
  *     a check in its upper bits.  Record N+1 is written first, into the slot
  *     that is in nobody's window, and then becomes the newest.
- *   - Each record is hashed together with its place.  One that fails is read
- *     again: if it is being written, it will be whole in a moment, and if it
- *     stays what it is, somebody scribbled over it.
+ *   - Each record is hashed together with its place.  A candle that is to be
+ *     written over is first written to the free slot, hashed with the place
+ *     where it goes, so that one of the two is whole at any time.  If neither
+ *     is, after some tries, somebody scribbled over them.
  *   - Candles stand in the order of their time.  A late one is put in by
  *     moving the later ones up, newest first, so that between any two moves
  *     the ring is in order and has one candle twice; readers drop the double.

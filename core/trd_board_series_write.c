@@ -80,6 +80,23 @@ trd_candles_slot(const trd_candles_t *r, uint64_t number)
 }
 
 
+/* a slot that nobody reads */
+
+static void
+trd_candles_fill(trd_candles_t *r, uint64_t number, const trd_candle_t *c)
+{
+    uint32_t  slot;
+    uint64_t  words[8];
+
+    slot = trd_candles_slot(r, number);
+
+    trd_candle_pack(c, trd_place(r->ring, slot), words);
+    trd_words_store(r->records[slot].word, words, 8);
+}
+
+
+/* a slot that is read: by way of the free one */
+
 static void
 trd_candles_set(trd_candles_t *r, uint64_t number, const trd_candle_t *c)
 {
@@ -89,7 +106,11 @@ trd_candles_set(trd_candles_t *r, uint64_t number, const trd_candle_t *c)
     slot = trd_candles_slot(r, number);
 
     trd_candle_pack(c, trd_place(r->ring, slot), words);
+    trd_words_store(r->records[trd_candles_slot(r, r->newest + 1)].word,
+                    words, 8);
+    atomic_thread_fence(memory_order_release);
     trd_words_store(r->records[slot].word, words, 8);
+    atomic_thread_fence(memory_order_release);
 }
 
 
@@ -114,7 +135,7 @@ trd_candles_get(const trd_candles_t *r, uint64_t number, trd_candle_t *c)
 static void
 trd_candles_append(trd_candles_t *r, const trd_candle_t *c)
 {
-    trd_candles_set(r, r->newest + 1, c);
+    trd_candles_fill(r, r->newest + 1, c);
     trd_ring_publish(r->head, r->newest + 1);
 
     r->newest++;
