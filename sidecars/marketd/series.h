@@ -1,0 +1,63 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What marketd keeps of an instrument beside its quote: candles of six
+ * intervals, recent trades, the order book, indicators and the record of past
+ * signals.  Sources report prints, books and candles of their own here; the
+ * quote goes through market_apply() as before, which calls series_quote() for
+ * what has no prints.  Candles reach the board when a round of pages is
+ * rendered, trades and books at once.
+ *
+ * One thread, as all of the market.
+ */
+
+#ifndef MARKETD_SERIES_H
+#define MARKETD_SERIES_H
+
+#include "trd_board_series_write.h"
+#include "trd_candle.h"
+#include "trd_technical.h"
+
+struct market_s;
+typedef struct series_s  series_t;
+
+/* NULL: no memory.  Sets m->series. */
+series_t *series_create(struct market_s *m);
+void series_free(series_t *s);
+
+/*
+ * A print: into the candles and onto the board's ring of trades.
+ * flags: TRD_TRADE_*.  The last price of the quote is not touched: a trade
+ * that is to move it goes through market_apply() too.
+ */
+void series_trade(struct market_s *m, uint32_t instrument,
+    const trd_print_t *t, uint32_t flags);
+
+/* An accepted quote of a source that sends no prints: candles from prices. */
+void series_quote(struct market_s *m, uint32_t instrument);
+
+/* A candle of the source's own (kline stream, REST back-fill); last_id: of its
+   last trade, 0 = unknown.  Back-fill comes oldest first. */
+void series_candle(struct market_s *m, uint32_t instrument, unsigned interval,
+    const trd_candle_t *c, uint64_t last_id);
+
+/* The order book after a change, the best levels first. */
+void series_book(struct market_s *m, uint32_t instrument,
+    trd_board_book_t *book);
+
+/* Trades may have been missed: after each reconnect of a source. */
+void series_broken(struct market_s *m, uint32_t instrument);
+
+/* Closes candles by the clock; about once a second. */
+void series_clock(struct market_s *m);
+
+/* Puts the changed candles of an instrument on the board, and moves the
+   indicators and signals of those that closed; 1: signals changed. */
+int series_flush(struct market_s *m, uint32_t instrument);
+
+/* how many candles an interval has been back-filled with or built */
+uint32_t series_count(const struct market_s *m, uint32_t instrument,
+    unsigned interval);
+
+#endif /* MARKETD_SERIES_H */
