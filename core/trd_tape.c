@@ -523,6 +523,11 @@ trd_tape_decode(trd_tape_codec_t *c, trd_tape_in_t *in, trd_tape_record_t *r)
     r->received_ms = c->ms;
 
     if ((s.flags & TAPE_MSG_NONE) == 0) {
+
+        if (c->message == 0) {
+            return TRD_ERROR;
+        }
+
         r->message = c->message;
         r->digest = c->digest;
     }

@@ -111,6 +111,7 @@ typedef struct {
     uint64_t                 total;     /* bytes of all files */
     uint64_t                 torn;      /* bytes of the last file that are no
                                            whole block */
+    int                      headless;  /* the last file has no whole head */
     uint64_t                 lost;      /* said by GAP records */
     uint64_t                 last_message;
     int                      block_end; /* the record is a block's last */

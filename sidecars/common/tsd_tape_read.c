@@ -209,6 +209,7 @@ tape_next_file(tsd_tape_reader_t *r)
             && r->walk.size < TRD_TAPE_HEAD_SIZE + h->stored_len)
         {
             r->at.torn = r->walk.size;
+            r->at.headless = 1;
             return TRD_NOT_FOUND;
         }
 

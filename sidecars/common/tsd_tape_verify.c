@@ -12,10 +12,14 @@
  * on trust.
  */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "trd_binance.h"
 #include "tsd_tape.h"
@@ -379,18 +383,55 @@ verify_record(verify_t *y, int raw, const trd_tape_record_t *r)
 }
 
 
+/* Is the tape being written now?  Then its end is not its end. */
+
+static int
+verify_live(const char *path)
+{
+    int   fd, live;
+    char  lock[TSD_TAPE_PATH];
+
+    (void) snprintf(lock, sizeof(lock), "%s/lock", path);
+    fd = open(lock, O_RDONLY | O_CLOEXEC);
+
+    if (fd == -1) {
+        return 0;
+    }
+
+    live = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    (void) close(fd);
+
+    return live;
+}
+
+
 /* Messages after the last record must have brought nothing; without any
    there is nothing to prove by. */
 
 static void
-verify_end(verify_t *y)
+verify_end(verify_t *y, int live)
 {
+    trd_rc_t  rc;
+
     if (y->v->rc != TRD_OK) {
         return;
     }
 
-    if (y->at.n && y->at.instruments) {
+    if (live) {
+        y->nexpected = y->taken = 0;
+
+    } else if (y->v->records) {
         verify_advance(y, UINT64_MAX);
+
+    } else {
+        rc = tsd_tape_raw_read(&y->raw);
+
+        if (rc == TRD_OK) {
+            verify_fail(y, "there are raw messages, but no records");
+
+        } else if (rc != TRD_NOT_FOUND) {
+            verify_fail(y, "%s %s", y->raw.path, y->raw.why);
+        }
     }
 
     if (y->v->rc == TRD_OK && y->judging && y->taken < y->nexpected) {
@@ -410,6 +451,7 @@ void
 tsd_tape_verify(const char *path, int raw, tsd_tape_verdict_t *v,
     void (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx)
 {
+    int                 live;
     verify_t            y;
     trd_rc_t            rc;
     const char         *why;
@@ -419,6 +461,7 @@ tsd_tape_verify(const char *path, int raw, tsd_tape_verdict_t *v,
     memset(&y, 0, sizeof(y));
     y.v = v;
     y.raw.walk.fd = -1;
+    live = verify_live(path);
     y.reader = tsd_tape_open(path, 1, &why);
     y.expected = raw ? calloc(VERIFY_EXPECTED, sizeof(*y.expected)) : NULL;
 
@@ -449,7 +492,7 @@ tsd_tape_verify(const char *path, int raw, tsd_tape_verdict_t *v,
     }
 
     if (raw && rc == TRD_NOT_FOUND) {
-        verify_end(&y);
+        verify_end(&y, live);
     }
 
     if (y.reader) {
@@ -462,7 +505,7 @@ tsd_tape_verify(const char *path, int raw, tsd_tape_verdict_t *v,
         if (rc == TRD_CORRUPT) {
             verify_fail(&y, "%s %s", y.at.path, y.at.why);
 
-        } else if (y.at.torn) {
+        } else if (!live && (y.at.torn || y.at.headless)) {
             verify_fail(&y, "%s ends within a block, %llu bytes after the "
                         "last whole one", y.at.path,
                         (unsigned long long) y.at.torn);

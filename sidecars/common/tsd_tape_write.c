@@ -702,6 +702,7 @@ tape_put_record(tsd_tape_write_t *w, const trd_tape_record_t *r)
 void
 tsd_tape_write_record(tsd_tape_write_t *w, trd_tape_record_t *r)
 {
+    uint64_t           lost;
     trd_tape_record_t  gap;
 
     if (r->op == TRD_TAPE_GAP) {
@@ -715,9 +716,15 @@ tsd_tape_write_record(tsd_tape_write_t *w, trd_tape_record_t *r)
         gap.op = TRD_TAPE_GAP;
         gap.seq = w->seq;
         gap.received_ms = r->received_ms;
-        gap.update.id = w->lost;
+        gap.update.id = lost = w->lost;
         w->lost = 0;
         tape_put_record(w, &gap);
+
+        /* nothing of ours was lost with it: it is said again */
+        if (w->lost) {
+            w->stats.lost -= w->lost;
+            w->lost = lost;
+        }
     }
 
     r->digest = r->message && r->message == w->message ? w->digest : 0;

@@ -107,6 +107,7 @@ static void
 market_tape_begin(market_t *m, trd_tape_record_t *r, trd_tape_op_t op,
     uint32_t instrument)
 {
+    market_tape_start(m);
     memset(r, 0, offsetof(trd_tape_record_t, update));
     r->op = op;
     r->instrument = instrument;
