@@ -59,7 +59,7 @@ any_value(uint64_t *seed, int64_t near)
     case 2:
         return 0;
     default:
-        return near + (int64_t) (r >> 8) % 50 * 1000000;
+        return (int64_t) ((uint64_t) near + (r >> 8) % 50 * 1000000);
     }
 }
 
