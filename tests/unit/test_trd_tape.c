@@ -87,7 +87,7 @@ any_record(uint64_t *seed, trd_tape_record_t *r, uint64_t k)
     u->id = dice % 11 == 0 ? 0 : dice % 13 == 0 ? recordings_random(seed)
             : 1000000 + k;
     u->last_quantity_e8 = dice & 1 << 20 ? any_value(seed, 12345000) : 0;
-    u->exchange_ms = dice & 1 << 21 ? any_value(seed, r->received_ms - 40) : 0;
+    u->exchange_ms = dice & 1 << 21 ? any_value(seed, 1699999999960) : 0;
     u->last_e8 = any_value(seed, 6000000000000);
     u->bid_e8 = any_value(seed, 6000000000000);
     u->ask_e8 = any_value(seed, 6000001000000);
