@@ -13,7 +13,7 @@ RUN apt-get update \
         --no-install-recommends \
         gcc libc6-dev make nginx nginx-dev libevent-dev \
         libcurl4-openssl-dev libwslay-dev libjansson-dev zlib1g-dev \
-        libssl-dev libxxhash-dev libpcre2-dev \
+        libzstd-dev libssl-dev libxxhash-dev libpcre2-dev \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /src
@@ -31,7 +31,7 @@ RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y \
         --no-install-recommends \
         nginx runit curl ca-certificates libevent-2.1-7 libcurl4 \
-        libwslay1 libjansson4 zlib1g libssl3 \
+        libwslay1 libjansson4 zlib1g libzstd1 libssl3 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --home-dir /var/lib/trading --create-home \
         --shell /usr/sbin/nologin trading

@@ -118,11 +118,11 @@ install_packages()
 }
 
 runtime_packages=(nginx runit curl ca-certificates libevent-2.1-7 libcurl4
-    libwslay1 libjansson4 zlib1g libssl3)
+    libwslay1 libjansson4 zlib1g libzstd1 libssl3)
 
 build_packages=(gcc libc6-dev make nginx-dev libevent-dev
     libcurl4-openssl-dev libwslay-dev libjansson-dev zlib1g-dev libssl-dev
-    libxxhash-dev libpcre2-dev)
+    libzstd-dev libxxhash-dev libpcre2-dev)
 
 test_packages=(libcmocka-dev clang libclang-rt-14-dev cppcheck shellcheck
     binutils perl python3)
