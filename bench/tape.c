@@ -55,6 +55,19 @@ tape_failed(const char *what)
 }
 
 
+static void *
+tape_grow(void *p, size_t len)
+{
+    p = realloc(p, len);
+
+    if (p == NULL) {
+        tape_failed("no memory");
+    }
+
+    return p;
+}
+
+
 static void
 tape_load(const char *path)
 {
@@ -79,16 +92,11 @@ tape_load(const char *path)
         len = strcspn(++msg, "\r\n");
 
         if (nmessages % 4096 == 0) {
-            messages = realloc(messages, (nmessages + 4096)
-                                         * sizeof(message_t));
+            messages = tape_grow(messages, (nmessages + 4096)
+                                           * sizeof(message_t));
         }
 
-        text = realloc(text, size + len);
-
-        if (messages == NULL || text == NULL) {
-            tape_failed("no memory");
-        }
-
+        text = tape_grow(text, size + len);
         memcpy(text + size, msg, len);
         messages[nmessages].ms = strtoll(line, NULL, 10) / 1000000;
         messages[nmessages].offset = size;

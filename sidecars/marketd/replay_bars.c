@@ -55,6 +55,7 @@ replay_bars_add(replay_bars_t *b, const char *line)
         return b->n == 0 ? 1 : -1;
     }
 
+    memset(&bar, 0, sizeof(bar));
     errno = 0;
     bar.open_ms = strtoll(line, &end, 10);
 
