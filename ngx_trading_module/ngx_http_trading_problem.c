@@ -20,6 +20,7 @@ typedef struct {
 
 static const ngx_http_trading_status_t *ngx_http_trading_status(
     ngx_uint_t status);
+static ngx_int_t ngx_http_trading_allow(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trading_document(ngx_http_trading_call_t *call,
     const ngx_http_trading_status_t *st, ngx_uint_t status, ngx_str_t *detail,
     ngx_flag_t members);
@@ -69,6 +70,8 @@ static const ngx_http_trading_status_t  ngx_http_trading_statuses[] = {
       "this server does not answer for that name" },
     { 429, "too_many_requests", "Too many requests",
       "the rate limit is exceeded" },
+    { 431, "header_too_large", "Header too large",
+      "a header of the request is too large" },
     { 494, "header_too_large", "Header too large",
       "a header of the request is too large" },
     { 495, "bad_certificate", "Bad certificate",
@@ -161,8 +164,6 @@ ngx_http_trading_problem_send(ngx_http_trading_call_t *call)
 
     static ngx_str_t  retry = ngx_string("Retry-After");
     static ngx_str_t  one = ngx_string("1");
-    static ngx_str_t  allow = ngx_string("Allow");
-    static ngx_str_t  methods = ngx_string("GET, HEAD");
 
     r = call->request;
     st = &ngx_http_trading_problems[call->problem];
@@ -174,7 +175,7 @@ ngx_http_trading_problem_send(ngx_http_trading_call_t *call)
     }
 
     if (st->status == NGX_HTTP_NOT_ALLOWED
-        && ngx_http_trading_header(r, &allow, &methods) == NULL)
+        && ngx_http_trading_allow(r) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -184,6 +185,16 @@ ngx_http_trading_problem_send(ngx_http_trading_call_t *call)
 
     return ngx_http_trading_document(call, st, st->status, &detail,
                                      !trd_writer_overflowed(&call->members));
+}
+
+
+static ngx_int_t
+ngx_http_trading_allow(ngx_http_request_t *r)
+{
+    static ngx_str_t  allow = ngx_string("Allow");
+    static ngx_str_t  methods = ngx_string("GET, HEAD");
+
+    return ngx_http_trading_header(r, &allow, &methods) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -221,6 +232,14 @@ ngx_http_trading_problem_handler(ngx_http_request_t *r)
     ngx_http_clear_etag(r);
 
     r->headers_out.content_encoding = NULL;
+
+    /* nginx does not say what its static files take */
+
+    if (status == NGX_HTTP_NOT_ALLOWED
+        && ngx_http_trading_allow(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     detail.data = (u_char *) st->detail;
     detail.len = ngx_strlen(st->detail);
