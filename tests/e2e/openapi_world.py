@@ -1,0 +1,143 @@
+# Copyright (C) the ngx_trading authors
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Running systems in which everything that the OpenAPI documents describe can
+be seen: a market that is well, and those in which something is wrong. For
+test_openapi.py, and for util/openapi-examples, which keeps their answers."""
+
+import json
+import time
+
+from stack import ROOT, Response, Stack, wait_for
+
+SYMBOLS = ('BTC', 'ETH', 'EUR/USD', 'XAU/USD')
+LONG = 'x' * 9000
+
+# code -> where it can be seen, and by which request
+ERRORS = {
+    'not_found': ('well', '/market/nonsense'),
+    'unknown_symbol': ('well', '/market/prices/NOPE'),
+    'unknown_class': ('well', '/market/prices/asset/bonds'),
+    'unknown_field': ('well', '/market/prices/BTC?fields=colour'),
+    'unknown_model': ('well', '/trading/signals?model=oracle'),
+    'invalid_parameter': ('well', '/market/prices/BTC?max_age_ms=soon'),
+    'bad_path': ('well', '/market/prices/%FF'),
+    'method_not_allowed': ('well', '/market/prices', 'POST'),
+    'board_unavailable': ('boardless', '/market/prices'),
+    'no_quote': ('unquoted', '/market/prices/BTC'),
+    'too_old': ('well', '/market/prices/BTC?max_age_ms=0'),
+    'market_stale': ('silent', '/market/prices'),
+    'forbidden': ('strict', '/metrics'),
+    'bad_request': ('well', b'GET /market/prices HTTP/1.1\r\n\r\n'),
+    'precondition_failed': ('well', '/market/prices/BTC', 'GET',
+                            {'If-Match': '"another"'}),
+    'body_too_large': ('well', '/market/prices', 'POST',
+                       {'Content-Length': '9999999'}),
+    'uri_too_long': ('well', f'/market/{LONG}'),
+    'too_many_requests': ('strict', '/market/prices'),
+    'header_too_large': ('well', '/market/prices', 'GET', {'X-Long': LONG}),
+    'internal_error': ('well', '/failure'),
+    'not_implemented': ('well', '/market/prices', 'POST',
+                        {'Transfer-Encoding': 'unheard-of'}),
+}
+
+
+def catalogue():
+    rows = json.loads((ROOT / 'instruments.json').read_text())['instruments']
+    return [row for row in rows if row['symbol'] in SYMBOLS]
+
+
+def failing(text):
+    """A route that fails inside, as no other can be made to."""
+    return text.replace('        location / {\n',
+                        '        location = /failure { return 500; }\n\n'
+                        '        location / {\n')
+
+
+def strict(text):
+    for old, new in (('127.0.0.0/8     0;', '127.0.0.0/8     1;'),
+                     ('rate=2000r/s', 'rate=1r/s'),
+                     ('burst=4000', 'burst=3'),
+                     ('allow       127.0.0.0/8;', '')):
+        if old not in text:
+            raise AssertionError(f'{old!r} is not in the configuration')
+        text = text.replace(old, new)
+    return text
+
+
+def silent(text):
+    old = 'trading_stale       2s serve;'
+    if old not in text:
+        raise AssertionError(f'{old!r} is not in the configuration')
+    return text.replace(old, 'trading_stale 50ms fail;')
+
+
+class Worlds:
+    """Stacks by name, each made when it is first asked for."""
+
+    def __init__(self):
+        self.stacks = {}
+
+    def __getitem__(self, name):
+        if name not in self.stacks:
+            self.stacks[name] = getattr(self, f'make_{name}')()
+        return self.stacks[name]
+
+    def end(self):
+        for stack in self.stacks.values():
+            stack.end()
+        for stack in self.stacks.values():
+            stack.judge()
+
+    def make_well(self):
+        stack = Stack(catalogue=catalogue(), edit=failing)
+        wait_for(lambda: len(stack.json('/market/prices')) == len(SYMBOLS),
+                 'every instrument is quoted')
+        return stack
+
+    def make_boardless(self):
+        return Stack(catalogue=catalogue(), marketd=False)
+
+    def make_unquoted(self):
+        nobody = '127.0.0.1:1'
+        return Stack(catalogue=catalogue(),
+                     env={'TRADING_SOURCE': 'live',
+                          'BINANCE_API_URL': f'http://{nobody}',
+                          'BINANCE_WS_URL': f'ws://{nobody}'})
+
+    def make_silent(self):
+        stack = Stack(catalogue=catalogue(), edit=silent)
+        stack.marketd.stop()
+        time.sleep(0.1)
+        return stack
+
+    def make_strict(self):
+        return Stack(catalogue=catalogue(), edit=strict)
+
+    def error(self, code):
+        """An answer with this code."""
+        name, request, *more = ERRORS[code]
+        stack = self[name]
+
+        def ask():
+            if isinstance(request, bytes):
+                return parsed(stack.raw(request))
+            headers = dict(more[1]) if len(more) > 1 else {}
+            return stack.get(request, headers, *more[:1])
+
+        def found():
+            answer = ask()
+            kind = answer.headers.get('content-type')
+            if kind == 'application/problem+json' \
+                    and answer.json()['code'] == code:
+                return answer
+            return None
+        return wait_for(found, f'{request[:60]!r} gives {code}')
+
+
+def parsed(data):
+    """Bytes of one answer that ends with its connection."""
+    head, _, body = data.partition(b'\r\n\r\n')
+    lines = head.decode('latin-1').split('\r\n')
+    headers = [tuple(line.split(': ', 1)) for line in lines[1:]]
+    return Response(int(lines[0].split()[1]), headers, body)
