@@ -6,6 +6,7 @@
 #   make core       core/ alone, as strict C11
 #   make unit       unit and property tests, built and run
 #   make fuzz       fuzz targets (clang), each run for FUZZ_SECONDS
+#   make docs       build/web/docs, the documentation pages (npm)
 #   make bench      the figures of docs/performance.md (long)
 #   make install    into DESTDIR/PREFIX
 #
@@ -53,7 +54,7 @@ LIBMARKETD  := $(B)/libmarketd.a
 SIDE_LIBS   := -levent -lcurl -lwslay -ljansson -lz -lzstd -lcrypto -lpthread -lm
 
 .PHONY: all core sidecars module unit unit-bins tools fuzz fuzz-bins bench \
-        bench-bins install clean lint
+        bench-bins docs install clean lint
 .SECONDARY:
 
 all: sidecars module
@@ -161,6 +162,24 @@ install: all
 	    $(DESTDIR)$(PREFIX)/lib/nginx/modules/
 	install -m 644 instruments.json $(DESTDIR)/etc/trading/
 	install -m 644 nginx.conf.example $(DESTDIR)/etc/trading/
+
+# ---- documentation pages: npm packages as web/docs pins them, put together
+
+DOCS_NPM    := build/web/npm
+DOCS_SRC    := $(wildcard web/docs/*) $(wildcard docs/openapi/*.json)
+
+docs: build/web/docs/.built
+
+$(DOCS_NPM)/.installed: web/docs/package.json web/docs/package-lock.json
+	@mkdir -p $(DOCS_NPM)
+	cp web/docs/package.json web/docs/package-lock.json web/docs/.npmrc \
+	    $(DOCS_NPM)/
+	cd $(DOCS_NPM) && npm ci --no-progress
+	@touch $@
+
+build/web/docs/.built: $(DOCS_NPM)/.installed $(DOCS_SRC)
+	node web/docs/build.mjs $(DOCS_NPM)/node_modules docs/openapi $(@D)
+	@touch $@
 
 lint:
 	util/lint

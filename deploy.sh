@@ -140,6 +140,19 @@ tools()
         step_log=''
     fi
 
+    # the market does not wait for its documentation
+    if [ -e Makefile ] && ! make -q docs > /dev/null 2>&1; then
+        step "building the documentation pages" "$state/log/docs.log"
+        if ! command -v npm > /dev/null; then
+            note "no npm here, so /docs and /redoc will be missing;" \
+                "/openapi.json is there"
+        elif ! timeout 180 make docs > "$step_log" 2>&1 < /dev/null; then
+            note "npm could not get them, so /docs and /redoc will be" \
+                "missing: see $step_log"
+        fi
+        step_log=''
+    fi
+
     [ -x build/marketd ] && [ -r build/ngx_http_trading_module.so ] ||
         fail "build/marketd and build/ngx_http_trading_module.so are not there"
 }
@@ -254,7 +267,7 @@ urls()
     local base=http://localhost:$port path
 
     good "running: $source market on port $port"
-    for path in / /health /health/ready /metrics \
+    for path in / /docs /redoc /openapi.json /health /health/ready /metrics \
         /api/v1/market/{,health,prices,prices/BTC,prices/asset/CRYPTO} \
         '/api/v1/market/prices?symbols=BTC,ETH' \
         /api/v1/market/{overview,summary,supported-symbols,instruments} \

@@ -234,6 +234,35 @@ write_app()
         fail "INSTRUMENTS_FILE: cannot read \"$catalogue\""
     instruments=${catalogue##*/}
     put "$catalogue" "$state/app/$instruments" 644
+
+    write_docs
+}
+
+# write_docs: the documentation; without its pages, the documents alone
+write_docs()
+{
+    local from=$root/build/web/docs name to=$state/app/docs
+
+    rm -rf "$to.new"
+    if [ -r "$from/openapi/docs.html" ]; then
+        cp -r "$from" "$to.new" || fail "cannot write $to"
+    else
+        for name in market trading openapi; do
+            mkdir -p "$to.new/$name" &&
+                cp "$root/docs/openapi/$name.json" \
+                    "$to.new/$name/openapi.json" || fail "cannot write $to"
+        done
+    fi
+    chmod -R u=rwX,go=rX "$to.new"
+
+    if diff -rq "$to.new" "$to" > /dev/null 2>&1; then
+        rm -rf "$to.new"
+        return
+    fi
+    rm -rf "$to.old"
+    [ ! -e "$to" ] || mv "$to" "$to.old" || fail "cannot write $to"
+    mv "$to.new" "$to" || fail "cannot write $to"
+    rm -rf "$to.old"
 }
 
 # write_env: marketd's environment, one variable a file (chpst -e)
@@ -320,7 +349,7 @@ write_nginx_conf()
 
     MODULE=$module NGINX_USER=$user PID=$state/nginx/nginx.pid RUN=$run_dir \
         LOG=$state/log/access/access.log TMP=$tmp CORS=$cors PORT=$port \
-        IPV6=$ipv6 FILES=$max awk '
+        IPV6=$ipv6 FILES=$max DOCS=$state/app/docs awk '
         function put(old, new,    i) {
             i = index($0, old)
             if (i == 0) {
@@ -358,6 +387,8 @@ write_nginx_conf()
                 put("/var/log/nginx/trading.log", ENVIRON["LOG"])
             else if (key == "tmp")
                 put("/var/lib/nginx", ENVIRON["TMP"])
+            else if (key == "docs")
+                put("/usr/share/trading/docs", ENVIRON["DOCS"])
             else if (key == "cors")
                 $0 = ENVIRON["CORS"]
             else if (key == "port6" && ENVIRON["IPV6"] == "")
@@ -382,7 +413,7 @@ write_nginx_conf()
 
         END {
             n = split("module user pid nofile connections run log tmp cors" \
-                " port port6", keys, " ")
+                " docs port port6", keys, " ")
             for (i = 1; i <= n && !bad; i++) {
                 if (!(keys[i] in seen)) {
                     print "nginx.conf.example: no line is marked \"# deploy:" \

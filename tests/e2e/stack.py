@@ -40,6 +40,7 @@ ASAN = BUILD.name == 'asan'
 CATALOGUE = ROOT / 'instruments.json'
 MODULE = BUILD / 'ngx_http_trading_module.so'
 MARKETD = BUILD / 'marketd'
+DOCS = ROOT / 'build' / 'web' / 'docs'
 
 # how long anything may take; sanitizers and a busy machine are slow
 PATIENCE = 60 if ASAN else 20
@@ -263,6 +264,7 @@ class Stack:
             'user': ('', '') if root else ('user', '# user'),
             'port6': ('listen', '# listen'),
             'cors': ('', ''),
+            'docs': ('/usr/share/trading/docs', str(DOCS)),
         }
         seen, lines = set(), []
         for line in (ROOT / 'nginx.conf.example').read_text().splitlines():
