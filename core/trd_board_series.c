@@ -387,7 +387,9 @@ trd_board_trades(const trd_board_t *b, uint32_t instrument, uint64_t after,
             return TRD_CORRUPT;
         }
 
-        oldest = view.newest < b->trades ? 1 : view.newest - b->trades + 1;
+        /* the next try keeps more away from where the writer is */
+        count = b->trades - b->trades * try / TRD_BOARD_TRIES;
+        oldest = view.newest < count ? 1 : view.newest - count + 1;
         first = after + 1;
 
         if (after == 0) {

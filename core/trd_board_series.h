@@ -43,7 +43,8 @@ trd_rc_t trd_board_candles(const trd_board_t *b, uint32_t instrument,
  * At most `limit` trades with numbers above `after`, oldest first.  With
  * after = 0 they are the newest ones, else the next ones.  *missed tells how
  * many between `after` and the first one are gone (0 if after = 0).  A ring
- * that was moved on from under the reader is read again.
+ * that was moved on from under the reader is read again, each time a little
+ * farther from its old end.
  */
 trd_rc_t trd_board_trades(const trd_board_t *b, uint32_t instrument,
     uint64_t after, uint32_t limit, trd_trade_t *out, uint32_t *n,

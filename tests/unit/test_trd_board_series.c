@@ -744,7 +744,11 @@ test_race(void **state)
 
     assert_int_equal(pthread_create(&thread, NULL, race_writer, &race), 0);
 
-    for (i = 0; i < 200000; i++) {
+    while (atomic_load(&race.put) < 1000) {
+        sched_yield();
+    }
+
+    for (i = 0; i < 400000; i++) {
         race_candles(&f, &candles);
         race_rest(&f, &after, &trades);
 
@@ -756,6 +760,9 @@ test_race(void **state)
     atomic_store(&race.stop, 1);
     (void) pthread_join(thread, NULL);
 
+    print_message("%d rounds beside %llu changes: %llu windows, %llu trades "
+                  "read\n", i, (unsigned long long) atomic_load(&race.put),
+                  (unsigned long long) candles, (unsigned long long) trades);
     assert_true(candles > 0 && trades > 0);
     assert_int_equal(f.w.resets, 0);
     free(f.memory);
