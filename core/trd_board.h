@@ -78,6 +78,8 @@ enum {
     TRD_ENTRY_QUOTE = 0,
     TRD_ENTRY_SIGNAL,
     TRD_ENTRY_BINARY,
+    TRD_ENTRY_TECHNICAL,                                    /* + timeframe */
+    TRD_ENTRY_ANALYSIS = TRD_ENTRY_TECHNICAL + TRD_INTERVALS,
     TRD_ENTRY_N
 };
 
@@ -98,6 +100,7 @@ enum {
     TRD_PAGE_TRENDS,
     TRD_PAGE_RECOMMENDATIONS,
     TRD_PAGE_SIGNALS_CARD,
+    TRD_PAGE_PERFORMANCE,
     TRD_PAGE_N
 };
 

@@ -15,6 +15,12 @@
 
 
 #define TRD_ENTRY_PAGE_SIZE   1024      /* a buffer with its head */
+#define TRD_ANALYSIS_SIZE     8192
+
+/* both buffers of all pages of an instrument, analysis being the last */
+#define TRD_ENTRY_PAGES_SIZE                                                  \
+    (2 * (TRD_ENTRY_ANALYSIS * TRD_ENTRY_PAGE_SIZE + TRD_ANALYSIS_SIZE))
+
 #define TRD_MARKET_PAGE_HEAD  32768     /* what does not grow with n */
 #define TRD_MARKET_PAGE_EACH  1280      /* of an instrument in a page */
 #define TRD_SOURCES           16
@@ -112,7 +118,7 @@ trd_board_lay(const trd_board_shape_t *shape, trd_section_t *section)
         { n, sizeof(trd_quote_slot_t), 0 },
         { (uint64_t) n * TRD_ENTRY_N, sizeof(trd_page_t), 0 },
         { TRD_PAGE_N * TRD_VARIANT_N, sizeof(trd_page_t), 0 },
-        { 0, 1, (uint64_t) n * TRD_ENTRY_N * 2 * TRD_ENTRY_PAGE_SIZE
+        { 0, 1, (uint64_t) n * TRD_ENTRY_PAGES_SIZE
                 + 2 * TRD_PAGE_N * TRD_VARIANT_N * trd_market_page_size(n) },
         { shape->journal, sizeof(trd_journal_entry_t), 0 },
         { TRD_SOURCES, sizeof(trd_source_stats_t), 0 },
@@ -243,12 +249,19 @@ trd_page_place(trd_board_writer_t *w, trd_page_t *page)
     if (page >= w->pages) {
         i = (size_t) (page - w->pages);
         size = trd_market_page_size(w->capacity);
-        offset += (uint64_t) w->capacity * TRD_ENTRY_N * 2
-                  * TRD_ENTRY_PAGE_SIZE;
+        offset += (uint64_t) w->capacity * TRD_ENTRY_PAGES_SIZE;
 
     } else {
         i = (size_t) (page - w->entry_pages);
+        offset += i / TRD_ENTRY_N * TRD_ENTRY_PAGES_SIZE;
+        i %= TRD_ENTRY_N;
         size = TRD_ENTRY_PAGE_SIZE;
+
+        if (i == TRD_ENTRY_ANALYSIS) {
+            offset += 2 * i * size;
+            size = TRD_ANALYSIS_SIZE;
+            i = 0;
+        }
     }
 
     offset += (2 * i + (next & 1)) * size;
@@ -411,8 +424,17 @@ trd_page_next(trd_board_writer_t *w, trd_page_t *page, size_t *capacity)
     trd_page_buffer_t  *buffer;
 
     buffer = trd_page_place(w, page);
-    *capacity = page >= w->pages ? trd_market_page_size(w->capacity)
-                                 : TRD_ENTRY_PAGE_SIZE;
+    *capacity = TRD_ENTRY_PAGE_SIZE;
+
+    if (page >= w->pages) {
+        *capacity = trd_market_page_size(w->capacity);
+
+    } else if ((size_t) (page - w->entry_pages) % TRD_ENTRY_N
+               == TRD_ENTRY_ANALYSIS)
+    {
+        *capacity = TRD_ANALYSIS_SIZE;
+    }
+
     *capacity -= sizeof(trd_page_buffer_t);
 
     return buffer + 1;

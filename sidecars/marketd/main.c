@@ -18,6 +18,7 @@
 #include "board_file.h"
 #include "market_tape.h"
 #include "render.h"
+#include "series.h"
 #include "source.h"
 #include "trd_version.h"
 #include "tsd_log.h"
@@ -25,6 +26,7 @@
 
 #define MARKETD_BEAT_MS   20
 #define MARKETD_SWEEP_MS  50
+#define MARKETD_CLOCK     20      /* sweeps between looks at the candles */
 #define MARKETD_CHECK_MS  1000
 #define MARKETD_SOURCES   5
 
@@ -39,6 +41,7 @@ typedef struct {
     unsigned            nevents;
     source_t            sources[MARKETD_SOURCES];
     unsigned            nsources;
+    unsigned            sweeps;
     int                 failed;
 } marketd_t;
 
@@ -76,6 +79,10 @@ marketd_on_sweep(evutil_socket_t fd, short what, void *arg)
 
     if (!d->market.own_sweep) {
         market_sweep(&d->market);
+    }
+
+    if (++d->sweeps % MARKETD_CLOCK == 0) {
+        series_clock(&d->market);
     }
 }
 
@@ -265,7 +272,12 @@ marketd_start(marketd_t *d)
 
     d->render = render_create(&d->market, d->base);
 
-    if (d->render == NULL || marketd_sources_init(d) != 0) {
+    if (d->render == NULL || series_create(&d->market) == NULL) {
+        tsd_log(TSD_LOG_ERROR, "no_memory", "what=series");
+        return -1;
+    }
+
+    if (marketd_sources_init(d) != 0) {
         return -1;
     }
 
@@ -304,6 +316,7 @@ marketd_stop(marketd_t *d)
 
     market_tape_close(&d->market);
     render_free(d->render);
+    series_free(d->market.series);
 
     for (i = 0; i < d->nevents; i++) {
         event_free(d->events[i]);

@@ -13,6 +13,7 @@
 #include "market.h"
 #include "market_tape.h"
 #include "render.h"
+#include "series.h"
 #include "tsd_log.h"
 
 
@@ -177,6 +178,10 @@ market_apply(market_t *m, trd_source_stats_t *stats, uint32_t instrument,
     market_count_stale(m, was, s->quote.stale);
     market_publish(m, instrument, TRD_CHANGE_QUOTE);
     market_tape_update(m, instrument, u);
+
+    if (m->series) {
+        series_quote(m, instrument);
+    }
 
     return TRD_REFUSED_NOT;
 }

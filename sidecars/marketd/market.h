@@ -18,6 +18,7 @@
 #include "tsd_tape.h"
 
 struct render_s;
+struct series_s;
 
 typedef struct market_s {
     const marketd_config_t  *config;
@@ -26,6 +27,7 @@ typedef struct market_s {
     trd_state_t             *states;        /* one an instrument */
     trd_limits_t             limits;
     struct render_s         *render;
+    struct series_s         *series;        /* candles and signals */
     int64_t                  now_ms;        /* wall clock, or the virtual one;
                                                kept by market_clock() */
     int64_t                  now_us;        /* CLOCK_MONOTONIC, likewise */

@@ -19,14 +19,16 @@ static void pages_rank(const pages_t *p, uint32_t *top, uint32_t *n,
 static const char *const  pages_market_routes[] = {
     "/", "/health", "/prices", "/prices/{symbol}", "/prices/asset/{class}",
     "/overview", "/summary", "/supported-symbols", "/instruments",
-    "/cache/stats", NULL
+    "/candles/{symbol}", "/historical-data/{symbol}", "/depth/{symbol}",
+    "/trades/{symbol}", "/trade-history/{symbol}", "/analysis/{symbol}",
+    "/data-feeds", "/cache/stats", NULL
 };
 
 static const char *const  pages_signal_routes[] = {
     "/", "/health", "/signals", "/signals/{symbol}",
     "/signals/asset/{class}", "/binary", "/binary/{symbol}",
     "/binary/stream", "/analysis", "/analysis/trends", "/recommendations",
-    NULL
+    "/performance", NULL
 };
 
 
@@ -34,14 +36,14 @@ int
 pages_fragment(const market_t *m, uint32_t instrument, fragment_t *f)
 {
     unsigned                 i;
-    trd_writer_t             w[TRD_ENTRY_N];
+    trd_writer_t             w[FRAGMENTS];
     const trd_quote_t       *q;
     const trd_instrument_t  *in;
 
     in = &m->catalogue->instruments[instrument];
     q = &m->states[instrument].quote;
 
-    for (i = 0; i < TRD_ENTRY_N; i++) {
+    for (i = 0; i < FRAGMENTS; i++) {
         trd_writer_init(&w[i], f->body[i], FRAGMENT_SIZE);
     }
 
@@ -54,7 +56,7 @@ pages_fragment(const market_t *m, uint32_t instrument, fragment_t *f)
         trd_binary_json(&w[TRD_ENTRY_BINARY], in, q, &f->signal);
     }
 
-    for (i = 0; i < TRD_ENTRY_N; i++) {
+    for (i = 0; i < FRAGMENTS; i++) {
         if (trd_writer_overflowed(&w[i])) {
             return -1;
         }
@@ -663,9 +665,13 @@ pages_write(const pages_t *p, unsigned page, trd_writer_t *w)
         pages_recommendations(p, w);
         break;
 
+    case TRD_PAGE_PERFORMANCE:
+        pages_performance(p, w);
+        break;
+
     default: /* TRD_PAGE_SIGNALS_CARD */
         pages_card(p, w, "signals", pages_signal_routes);
-        trd_write_lit(w, ",\"models\":[\"threshold\"],\"binary\":{"
+        trd_write_lit(w, ",\"models\":[\"threshold\",\"technical\"],\"binary\":{"
                          "\"1\":\"STRONG_BUY, BUY or UP\","
                          "\"0\":\"DOWN, SELL or STRONG_SELL; a change of "
                          "exactly zero counts as DOWN\","

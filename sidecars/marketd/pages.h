@@ -13,16 +13,19 @@
 #include "market.h"
 
 #define FRAGMENT_SIZE  992      /* the body of an instrument's page */
+#define FRAGMENTS      (TRD_ENTRY_BINARY + 1)   /* those of all instruments
+                                                   make the market's pages */
 
 /* an instrument's three bodies, as last rendered; kept here and not read back
    from the board, which others could have scribbled over */
 typedef struct {
-    char          body[TRD_ENTRY_N][FRAGMENT_SIZE];
-    uint16_t      len[TRD_ENTRY_N];     /* 0 = nothing to say yet */
+    char          body[FRAGMENTS][FRAGMENT_SIZE];
+    uint16_t      len[FRAGMENTS];     /* 0 = nothing to say yet */
     uint8_t       dirty;
     uint8_t       has_signal;
     trd_signal_t  signal;
     int64_t       since_us;             /* of the oldest unrendered update */
+    int64_t       analysis_us;          /* when that may be rendered again */
 } fragment_t;
 
 #define PAGES_TOP  5
@@ -48,8 +51,18 @@ typedef struct {
 /* renders the three bodies of an instrument; -1: one did not fit */
 int pages_fragment(const market_t *m, uint32_t instrument, fragment_t *f);
 
+/* the technical signal of a timeframe, empty if there is none, and what the
+   indicators say; pages_series.c */
+void pages_technical(const market_t *m, uint32_t instrument,
+    unsigned timeframe, trd_writer_t *w);
+void pages_indicators(const market_t *m, uint32_t instrument,
+    trd_writer_t *w);
+
 void pages_begin(pages_t *p, const market_t *m, const fragment_t *fragments);
 void pages_write(const pages_t *p, unsigned page, trd_writer_t *w);
+
+/* of pages_series.c, for pages_write() */
+void pages_performance(const pages_t *p, trd_writer_t *w);
 
 /* pages that never change while a board lives */
 int pages_is_static(unsigned page);

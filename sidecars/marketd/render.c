@@ -16,11 +16,13 @@
 #include "compress.h"
 #include "pages.h"
 #include "render.h"
+#include "series.h"
 #include "tsd_log.h"
 
 
 #define RENDER_REST         4       /* a round that took t is followed by at
                                        least RENDER_REST * t of other work */
+#define RENDER_ANALYSIS_US  1000000
 #define RENDER_MARKET_REST  4
 
 struct render_s {
@@ -163,6 +165,66 @@ render_lag(render_t *r, int64_t us)
 }
 
 
+/* a page that only its own request shows; empty: not yet, or withdrawn */
+
+static void
+render_own(render_t *r, uint32_t instrument, unsigned kind)
+{
+    void          *to;
+    size_t         size;
+    market_t      *m;
+    trd_page_t    *page;
+    trd_writer_t   w;
+
+    m = r->m;
+    page = trd_writer_entry_page(&m->writer, instrument, kind);
+    to = trd_page_next(&m->writer, page, &size);
+    trd_writer_init(&w, to, size);
+
+    if (kind == TRD_ENTRY_ANALYSIS) {
+        pages_indicators(m, instrument, &w);
+
+    } else {
+        pages_technical(m, instrument, kind - TRD_ENTRY_TECHNICAL, &w);
+    }
+
+    if (trd_writer_overflowed(&w)) {
+        render_overflow(r, m->catalogue->instruments[instrument].symbol);
+        return;
+    }
+
+    if (trd_writer_len(&w) == 0) {
+        return;
+    }
+
+    trd_page_publish(&m->writer, page, (uint32_t) trd_writer_len(&w),
+                     m->writer.seq, m->now_ms);
+    render_count(r, trd_writer_len(&w));
+}
+
+
+static void
+render_series(render_t *r, uint32_t instrument)
+{
+    int64_t      now;
+    unsigned     i;
+    fragment_t  *f;
+
+    f = &r->fragments[instrument];
+    now = r->m->now_us;
+
+    for (i = 0; i < TRD_INTERVALS; i++) {
+        render_own(r, instrument, TRD_ENTRY_TECHNICAL + i);
+    }
+
+    /* a hundred numbers: once a second is often enough */
+    if (now >= f->analysis_us) {
+        f->analysis_us = now + RENDER_ANALYSIS_US;
+        render_own(r, instrument, TRD_ENTRY_ANALYSIS);
+    }
+}
+
+
 static void
 render_instrument(render_t *r, uint32_t instrument)
 {
@@ -177,12 +239,25 @@ render_instrument(render_t *r, uint32_t instrument)
     f = &r->fragments[instrument];
     f->dirty = 0;
 
+    if (m->series) {
+        (void) series_flush(m, instrument);
+    }
+
+    /* candles may come before the first quote */
+    if (m->states[instrument].quote.has == 0) {
+        return;
+    }
+
+    if (m->series) {
+        render_series(r, instrument);
+    }
+
     if (pages_fragment(m, instrument, f) != 0) {
         render_overflow(r, m->catalogue->instruments[instrument].symbol);
         return;
     }
 
-    for (i = 0; i < TRD_ENTRY_N; i++) {
+    for (i = 0; i < FRAGMENTS; i++) {
 
         if (f->len[i] == 0) {
             continue;

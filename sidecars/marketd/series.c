@@ -1,0 +1,359 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Candles, trades, books, indicators and signals of the market; what each
+ * call does is in series.h.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "market.h"
+#include "render.h"
+#include "series.h"
+#include "series_state.h"
+
+
+#define SERIES_HOUR_MS  3600000LL
+
+/* where a flush is going on */
+typedef struct {
+    market_t  *m;
+    uint32_t   instrument;
+    int        signals;
+} series_flush_t;
+
+
+series_t *
+series_create(market_t *m)
+{
+    size_t     each;
+    uint32_t   i, n;
+    unsigned   k;
+    series_t  *s;
+
+    n = m->catalogue->n;
+
+    s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        return NULL;
+    }
+
+    s->rules.capacity = TRD_CANDLE_CAPACITY;
+    s->rules.grace_ms = TRD_CANDLE_GRACE_MS;
+    s->complete = s->rules;
+    s->complete.complete = 1;
+
+    each = (trd_candle_memory(&s->rules) + 63) / 64 * 64;
+
+    s->memory = aligned_alloc(64, each * n);
+    s->of = calloc(n, sizeof(*s->of));
+
+    if (s->memory == NULL || s->of == NULL) {
+        series_free(s);
+        return NULL;
+    }
+
+    for (i = 0; i < n; i++) {
+        trd_candle_init(&s->of[i].candles, series_rules(s, m, i),
+                        (char *) s->memory + i * each);
+        trd_score_ring_init(&s->of[i].threshold);
+
+        for (k = 0; k < TRD_TIMEFRAME_N; k++) {
+            trd_track_init(&s->of[i].track[k]);
+        }
+    }
+
+    for (k = 0; k < TRD_TIMEFRAME_N; k++) {
+        trd_calibration_init(&s->calibration[k], TRD_HORIZON);
+        trd_score_totals_init(&s->technical[k]);
+    }
+
+    trd_score_totals_init(&s->threshold);
+
+    m->series = s;
+
+    return s;
+}
+
+
+void
+series_free(series_t *s)
+{
+    if (s == NULL) {
+        return;
+    }
+
+    free(s->memory);
+    free(s->of);
+    free(s);
+}
+
+
+/* the simulator sends each of its prints once, from the first one on */
+
+const trd_candle_rules_t *
+series_rules(const series_t *s, const market_t *m, uint32_t instrument)
+{
+    return m->catalogue->instruments[instrument].source
+           == TRD_SOURCE_SIMULATOR ? &s->complete : &s->rules;
+}
+
+
+static void
+series_candle_out(void *ctx, unsigned interval, const trd_candle_t *c)
+{
+    market_t            *m;
+    series_t            *s;
+    series_of_t         *of;
+    series_flush_t      *f;
+    trd_track_result_t   result;
+
+    f = ctx;
+    m = f->m;
+    s = m->series;
+    of = &s->of[f->instrument];
+
+    trd_board_put_candle(&m->writer, f->instrument, interval, c);
+
+    if (c->open_ms >= of->newest_ms[interval]) {
+        of->newest_ms[interval] = c->open_ms;
+        of->newest[interval] = *c;
+    }
+
+    if (of->count[interval] < UINT32_MAX) {
+        of->count[interval]++;
+    }
+
+    if (c->flags & TRD_CANDLE_OPEN) {
+        return;
+    }
+
+    if (trd_track_close(&of->track[interval], (trd_timeframe_t) interval, c,
+                        &s->calibration[interval], &s->calibration[interval],
+                        &s->technical[interval], &result)
+        != TRD_OK)
+    {
+        return;                 /* not newer: corrected, its signal stands */
+    }
+
+    f->signals = 1;
+    of->has[interval] = result.has;
+    of->close_ms[interval] = result.close_ms;
+
+    if (result.has & TRD_TRACK_VALUES) {
+        of->values[interval] = result.values;
+    }
+
+    if (result.has & TRD_TRACK_SIGNAL) {
+        of->technical[interval] = result.technical;
+    }
+}
+
+
+/* a candle that would fall out of its ring unseen while others come in */
+
+static void
+series_mark(market_t *m, uint32_t instrument)
+{
+    m->series->of[instrument].dirty = 1;
+    render_mark(m->render, instrument);
+}
+
+
+void
+series_trade(market_t *m, uint32_t instrument, const trd_print_t *t,
+    uint32_t flags)
+{
+    series_t        *s;
+    trd_trade_t      trade;
+    series_flush_t   f = { m, instrument, 0 };
+
+    s = m->series;
+    s->of[instrument].prints = 1;
+
+    if (trd_candle_trade(&s->of[instrument].candles,
+                         series_rules(s, m, instrument), t,
+                         series_candle_out, &f)
+        != TRD_OK)
+    {
+        return;                 /* late, repeated or absurd: counted there */
+    }
+
+    memset(&trade, 0, sizeof(trade));
+    trade.id = t->last_id;
+    trade.price_e8 = t->price_e8;
+    trade.quantity_e8 = t->quantity_e8;
+    trade.exchange_ms = t->ms;
+    trade.flags = flags;
+
+    trd_board_put_trade(&m->writer, instrument, &trade);
+    series_mark(m, instrument);
+}
+
+
+void
+series_quote(market_t *m, uint32_t instrument)
+{
+    uint8_t             source;
+    series_t           *s;
+    series_of_t        *of;
+    series_flush_t      f = { m, instrument, 0 };
+    const trd_quote_t  *q;
+
+    s = m->series;
+    of = &s->of[instrument];
+    q = &m->states[instrument].quote;
+    source = m->catalogue->instruments[instrument].source;
+
+    if (of->prints || source == TRD_SOURCE_SIMULATOR
+        || source == TRD_SOURCE_BINANCE
+        || (q->has & (TRD_HAS_LAST | TRD_HAS_TIME))
+           != (TRD_HAS_LAST | TRD_HAS_TIME))
+    {
+        return;
+    }
+
+    if (trd_candle_quote(&of->candles, series_rules(s, m, instrument),
+                         q->exchange_ms, q->last_e8, series_candle_out, &f)
+        == TRD_OK)
+    {
+        of->dirty = 1;
+    }
+}
+
+
+void
+series_candle(market_t *m, uint32_t instrument, unsigned interval,
+    const trd_candle_t *c, uint64_t last_id)
+{
+    series_t        *s;
+    series_flush_t   f = { m, instrument, 0 };
+
+    s = m->series;
+
+    if (trd_candle_put(&s->of[instrument].candles,
+                       series_rules(s, m, instrument), interval, c, last_id,
+                       series_candle_out, &f)
+        == TRD_OK)
+    {
+        series_mark(m, instrument);
+    }
+}
+
+
+void
+series_book(market_t *m, uint32_t instrument, trd_board_book_t *book)
+{
+    trd_board_put_depth(&m->writer, instrument, book);
+}
+
+
+void
+series_broken(market_t *m, uint32_t instrument)
+{
+    trd_candle_broken(&m->series->of[instrument].candles);
+}
+
+
+/* the threshold model's record: a signal each whole hour, due in a day */
+
+static void
+series_hour(market_t *m, int64_t hour_ms)
+{
+    series_t      *s;
+    uint32_t       i;
+    trd_signal_t   signal;
+
+    s = m->series;
+
+    for (i = 0; i < m->catalogue->n; i++) {
+        if (m->states[i].quote.has == 0 || m->states[i].quote.stale) {
+            continue;
+        }
+
+        if (trd_track_threshold(&s->of[i].threshold, &m->states[i].quote,
+                                hour_ms, SERIES_HOUR_MS, &s->threshold,
+                                &signal)
+            == TRD_OK)
+        {
+            s->signals++;
+        }
+    }
+}
+
+
+void
+series_clock(market_t *m)
+{
+    int64_t    hour;
+    uint32_t   i;
+    series_t  *s;
+
+    s = m->series;
+
+    for (i = 0; i < m->catalogue->n; i++) {
+        trd_candle_clock(&s->of[i].candles, series_rules(s, m, i), m->now_ms);
+
+        if (series_dirty(&s->of[i].candles)) {
+            series_mark(m, i);
+        }
+    }
+
+    hour = m->now_ms / SERIES_HOUR_MS * SERIES_HOUR_MS;
+
+    if (s->hour_ms && hour > s->hour_ms) {
+        series_hour(m, hour);
+    }
+
+    s->hour_ms = hour;
+}
+
+
+int
+series_dirty(const trd_candle_series_t *c)
+{
+    unsigned  i;
+
+    for (i = 0; i < TRD_INTERVALS; i++) {
+        if (c->ring[i].dirty) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+series_flush(market_t *m, uint32_t instrument)
+{
+    unsigned         mask;
+    series_t        *s;
+    series_flush_t   f = { m, instrument, 0 };
+
+    s = m->series;
+
+    if (!s->of[instrument].dirty) {
+        return 0;
+    }
+
+    s->of[instrument].dirty = 0;
+    mask = trd_candle_flush(&s->of[instrument].candles,
+                            series_rules(s, m, instrument), series_candle_out,
+                            &f);
+
+    if (mask) {
+        (void) trd_board_note(&m->writer, instrument, TRD_CHANGE_CANDLE, mask);
+    }
+
+    return f.signals;
+}
+
+
+uint32_t
+series_count(const market_t *m, uint32_t instrument, unsigned interval)
+{
+    return m->series->of[instrument].count[interval];
+}
