@@ -431,6 +431,7 @@ else
 fi
 
 mkdir -p "$logs" || exit 1
+rm -f "$logs"/*.log
 trap remove_boards EXIT
 
 step "checking packages"
