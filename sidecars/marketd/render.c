@@ -31,6 +31,7 @@ struct render_s {
     int                 market_dirty;
     uint64_t            gzip_seq;   /* what the gzip pages show */
     uint64_t            plain_seq;  /* what the plain ones show */
+    int64_t             plain_ms;   /* the time that they state */
     int                 static_done;
     int64_t             next_us;            /* next round, at the earliest */
     int64_t             next_market_us;
@@ -247,6 +248,15 @@ render_market(render_t *r, int gzip)
     }
 
     pages_begin(&p, r->m, r->fragments);
+
+    /* rendered once more for the compressor: one seq, and so one ETag, is
+       one body, its time included */
+
+    if (r->static_done && seq == r->plain_seq) {
+        p.now_ms = r->plain_ms;
+    }
+
+    r->plain_ms = p.now_ms;
 
     for (page = 0; page < TRD_PAGE_N; page++) {
 
