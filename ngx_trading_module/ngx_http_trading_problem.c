@@ -20,6 +20,8 @@ typedef struct {
 
 static const ngx_http_trading_status_t *ngx_http_trading_status(
     ngx_uint_t status);
+static ngx_int_t ngx_http_trading_advise(ngx_http_request_t *r,
+    ngx_uint_t status);
 static ngx_int_t ngx_http_trading_document(ngx_http_trading_call_t *call,
     const ngx_http_trading_status_t *st, ngx_uint_t status, ngx_str_t *detail,
     ngx_flag_t members);
@@ -156,28 +158,9 @@ ngx_int_t
 ngx_http_trading_problem_send(ngx_http_trading_call_t *call)
 {
     ngx_str_t                         detail;
-    ngx_http_request_t               *r;
     const ngx_http_trading_status_t  *st;
 
-    static ngx_str_t  retry = ngx_string("Retry-After");
-    static ngx_str_t  one = ngx_string("1");
-    static ngx_str_t  allow = ngx_string("Allow");
-    static ngx_str_t  methods = ngx_string("GET, HEAD");
-
-    r = call->request;
     st = &ngx_http_trading_problems[call->problem];
-
-    if (st->status == NGX_HTTP_SERVICE_UNAVAILABLE
-        && ngx_http_trading_header(r, &retry, &one) == NULL)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (st->status == NGX_HTTP_NOT_ALLOWED
-        && ngx_http_trading_header(r, &allow, &methods) == NULL)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
     detail.data = call->detail;
     detail.len = call->detail_len;
@@ -187,7 +170,7 @@ ngx_http_trading_problem_send(ngx_http_trading_call_t *call)
 }
 
 
-/* where error_page leads; headers that tell what to do are left in place */
+/* where error_page leads; WWW-Authenticate and the like are left in place */
 ngx_int_t
 ngx_http_trading_problem_handler(ngx_http_request_t *r)
 {
@@ -249,6 +232,36 @@ ngx_http_trading_status(ngx_uint_t status)
     }
 
     return &other;
+}
+
+
+/* how to go on; nginx's own modules that answer 405 take what ours take */
+static ngx_int_t
+ngx_http_trading_advise(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  retry = ngx_string("Retry-After");
+    static ngx_str_t  one = ngx_string("1");
+    static ngx_str_t  allow = ngx_string("Allow");
+    static ngx_str_t  methods = ngx_string("GET, HEAD");
+
+    switch (status) {
+
+    case NGX_HTTP_NOT_ALLOWED:
+        h = ngx_http_trading_header(r, &allow, &methods);
+        break;
+
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        h = ngx_http_trading_header(r, &retry, &one);
+        break;
+
+    default:
+        return NGX_OK;
+    }
+
+    return h ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -317,7 +330,9 @@ ngx_http_trading_document(ngx_http_trading_call_t *call,
     r->headers_out.status = status;
     ngx_http_trading_type(r, &type);
 
-    if (ngx_http_trading_header(r, &cache, &no_store) == NULL) {
+    if (ngx_http_trading_header(r, &cache, &no_store) == NULL
+        || ngx_http_trading_advise(r, status) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
