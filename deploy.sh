@@ -316,8 +316,8 @@ stay()
     exec 9>&-
     tail -q -n 0 -F "$state"/log/{marketd,nginx}/current &
     tail=$!
-    trap 'trap "" TERM INT; step stopping; stop_all; kill "$tail"; exit 0' \
-        TERM INT
+    trap 'trap "" TERM INT; step stopping; stop_all; remove_run_dir
+        kill "$tail"; exit 0' TERM INT
     while supervisor_pid > /dev/null; do
         sleep 1 &
         wait $!
@@ -326,10 +326,21 @@ stay()
     fail "the supervisor is gone"
 }
 
-cmd_down()
+# only the directory that make_run_dir() itself has made
+remove_run_dir()
 {
     local target
 
+    target=$(readlink "$state/run" 2> /dev/null)
+    case $target in
+    /dev/shm/trading-????????????????)
+        [ ! -d "$target" ] || [ -L "$target" ] || rm -rf "$target"
+        ;;
+    esac
+}
+
+cmd_down()
+{
     open_state
     step "stopping"
     if stop_all; then
@@ -337,14 +348,7 @@ cmd_down()
     else
         note "it was not running"
     fi
-
-    # only the directory that make_run_dir() itself has made
-    target=$(readlink "$state/run" 2> /dev/null)
-    case $target in
-    /dev/shm/trading-????????????????)
-        [ ! -d "$target" ] || [ -L "$target" ] || rm -rf "$target"
-        ;;
-    esac
+    remove_run_dir
 }
 
 cmd_restart()
