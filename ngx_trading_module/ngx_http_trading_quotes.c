@@ -8,8 +8,8 @@
  * is judged is that of the very quote that is sent.
  */
 
-#include "trd_quote_json.h"
 #include "ngx_http_trading_conf.h"
+#include "trd_quote_json.h"
 
 #define NGX_HTTP_TRADING_QUOTE_SIZE  640    /* of most quotes; see render() */
 #define NGX_HTTP_TRADING_SEED        0xcbf29ce484222325ULL

@@ -5,8 +5,8 @@
  * Variables for logs, maps and headers.  None is cached across requests.
  */
 
-#include "trd_decimal.h"
 #include "ngx_http_trading_conf.h"
+#include "trd_decimal.h"
 
 #define NGX_HTTP_TRADING_LAST  (sizeof("trading_last_") - 1)
 
