@@ -169,6 +169,11 @@ trd_select(trd_state_t *s, const trd_update_t *u, int fresh)
             return 0;
         }
 
+        /* of a quote that was carried over only the time is known */
+        if (s->trade_id == 0 && u->exchange_ms < s->trade_ms) {
+            return 0;
+        }
+
         s->trade_id = u->id;
         s->trade_ms = u->exchange_ms;
         return take & TRD_HAS_LAST;
@@ -184,14 +189,18 @@ trd_select(trd_state_t *s, const trd_update_t *u, int fresh)
 
     case TRD_UPDATE_TICKER:
     case TRD_UPDATE_SNAPSHOT:
-        if (u->id < s->trade_id || (u->id == 0 && s->trade_ms)) {
+        if (u->id < s->trade_id || (u->id == 0 && s->trade_ms)
+            || ((u->id == 0 || s->trade_id == 0)
+                && (u->exchange_ms < s->day_ms
+                    || u->exchange_ms < s->trade_ms)))
+        {
             take &= ~(unsigned) TRD_HAS_LAST;
         }
 
         break;
 
     case TRD_UPDATE_MINI:
-        if (u->exchange_ms < s->trade_ms) {
+        if (u->exchange_ms < s->trade_ms || u->exchange_ms < s->day_ms) {
             take &= ~(unsigned) TRD_HAS_LAST;
         }
 
@@ -333,7 +342,7 @@ trd_apply(trd_state_t *s, const trd_update_t *u, const trd_limits_t *limits,
     old = *q;
     trd_fold(q, u, take);
 
-    if (take & TRD_DAY_VALUES) {
+    if ((take & TRD_DAY_VALUES) || u->kind == TRD_UPDATE_QUOTE) {
         s->day_ms = u->exchange_ms;
     }
 
