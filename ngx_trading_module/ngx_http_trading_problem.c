@@ -71,6 +71,8 @@ static const ngx_http_trading_status_t  ngx_http_trading_statuses[] = {
       "this server does not answer for that name" },
     { 429, "too_many_requests", "Too many requests",
       "the rate limit is exceeded" },
+    { 431, "header_too_large", "Header too large",
+      "a header of the request is too large" },
     { 494, "header_too_large", "Header too large",
       "a header of the request is too large" },
     { 495, "bad_certificate", "Bad certificate",
@@ -88,6 +90,8 @@ static const ngx_http_trading_status_t  ngx_http_trading_statuses[] = {
       "the service cannot answer now" },
     { 504, "gateway_timeout", "Gateway timeout",
       "the service behind did not answer in time" },
+    { 505, "version_not_supported", "Version not supported",
+      "the server does not speak this version of HTTP" },
     { 507, "insufficient_storage", "Insufficient storage",
       "the server has no room to store the request" }
 };
