@@ -113,7 +113,7 @@ ngx_http_trading_fail(ngx_http_trading_call_t *call,
     mcf = ngx_http_get_module_main_conf(call->request,
                                         ngx_http_trading_module);
 
-    if (call->board && ngx_http_trading_board_lost(mcf)) {
+    if (call->board && !ngx_http_trading_board_whole(mcf)) {
 
         /* whatever was concluded was concluded from zeros */
 

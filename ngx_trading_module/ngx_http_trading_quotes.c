@@ -457,7 +457,7 @@ ngx_http_trading_written(ngx_http_trading_call_t *call, trd_writer_t *w,
     r = call->request;
     mcf = ngx_http_get_module_main_conf(r, ngx_http_trading_module);
 
-    if (ngx_http_trading_board_lost(mcf)) {
+    if (!ngx_http_trading_board_whole(mcf)) {
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_BOARD, "");
     }
 
