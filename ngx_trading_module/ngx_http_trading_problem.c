@@ -53,9 +53,12 @@ static const ngx_http_trading_status_t  ngx_http_trading_statuses[] = {
     { 404, "not_found", "Not found", "there is no such route" },
     { 405, "method_not_allowed", "Method not allowed",
       "this route does not take the method" },
+    { 406, "not_acceptable", "Not acceptable",
+      "no form of the answer is acceptable to the client" },
     { 408, "request_timeout", "Request timeout",
       "the request did not arrive in time" },
     { 409, "conflict", "Conflict", "the request conflicts with the state" },
+    { 410, "gone", "Gone", "the resource is no longer there" },
     { 411, "length_required", "Length required",
       "the request needs a Content-Length" },
     { 412, "precondition_failed", "Precondition failed",
@@ -69,8 +72,15 @@ static const ngx_http_trading_status_t  ngx_http_trading_statuses[] = {
       "the range lies outside" },
     { 421, "misdirected_request", "Misdirected request",
       "this server does not answer for that name" },
+    { 422, "unprocessable", "Unprocessable content",
+      "the request is well formed, but cannot be followed" },
+    { 425, "too_early", "Too early", "the request may be a replay" },
+    { 426, "upgrade_required", "Upgrade required",
+      "the route needs another protocol" },
     { 429, "too_many_requests", "Too many requests",
       "the rate limit is exceeded" },
+    { 431, "header_too_large", "Header too large",
+      "a header of the request is too large" },
     { 431, "header_too_large", "Header too large",
       "a header of the request is too large" },
     { 494, "header_too_large", "Header too large",
@@ -224,6 +234,14 @@ ngx_http_trading_status(ngx_uint_t status)
     static const ngx_http_trading_status_t  other = {
         0, "error", "Error", "the request failed"
     };
+
+    static const ngx_http_trading_status_t  moved = {
+        0, "redirect", "Redirect", "see the Location header"
+    };
+
+    if (status >= NGX_HTTP_SPECIAL_RESPONSE && status < NGX_HTTP_BAD_REQUEST) {
+        return &moved;
+    }
 
     for (i = 0;
          i < sizeof(ngx_http_trading_statuses)
