@@ -59,12 +59,14 @@ board_file_old(const board_file_t *f, trd_board_t *old, void **base,
 
     *base = NULL;
 
-    fd = open(f->path, O_RDONLY | O_CLOEXEC);
+    /* whatever lies under the name must not hold us up: a pipe would */
+
+    fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd == -1) {
         return;
     }
 
-    if (fstat(fd, &st) == 0 && st.st_size > 0) {
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
         *size = (size_t) st.st_size;
         *base = mmap(NULL, *size, PROT_READ, MAP_SHARED, fd, 0);
     }
