@@ -185,11 +185,15 @@ render_instrument(render_t *r, uint32_t instrument)
 
     for (i = 0; i < TRD_ENTRY_N; i++) {
 
-        if (f->len[i] == 0) {
+        page = trd_writer_entry_page(&m->writer, instrument, i);
+
+        /* an empty body withdraws what stood there before */
+        if (f->len[i] == 0
+            && atomic_load_explicit(&page->version, memory_order_relaxed) == 0)
+        {
             continue;
         }
 
-        page = trd_writer_entry_page(&m->writer, instrument, i);
         to = trd_page_next(&m->writer, page, &size);
 
         memcpy(to, f->body[i], f->len[i]);

@@ -117,7 +117,7 @@ board_fixture_body(uint8_t *body, uint32_t page, uint64_t seq, size_t max)
     uint32_t  len, i;
 
     x = board_fixture_mix(seq ^ (uint64_t) page << 40);
-    len = (uint32_t) (x % (max < 900 ? max + 1 : 901));
+    len = 1 + (uint32_t) (x % (max < 900 ? max : 900));
 
     for (i = 0; i < len; i++) {
         body[i] = (uint8_t) (x >> i % 8 * 8) + (uint8_t) i;

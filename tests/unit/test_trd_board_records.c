@@ -238,6 +238,13 @@ test_page_double_buffer(void **state)
         assert_int_equal(seq, i > 1 ? i - 1 : 1);
     }
 
+    /* an empty body withdraws a page, if it is sound */
+    (void) trd_page_next(&f.w, page, &max);
+    trd_page_publish(&f.w, page, 0, 10, BOARD_FIXTURE_NOW);
+    assert_int_equal(trd_page_begin(&f.b, page, 0, &view), TRD_NOT_FOUND);
+    ((trd_page_buffer_t *) (uintptr_t) view.buffer)->hash ^= 1;
+    assert_int_equal(read_attempt(&f.b, page, 0, &seq), TRD_AGAIN);
+
     board_fixture_free(&f);
 }
 
@@ -298,7 +305,7 @@ test_page_full(void **state)
 static void
 test_page_flipped(void **state)
 {
-    size_t            i;
+    size_t            i, end;
     uint8_t          *buffer, *body, *bytes;
     trd_rc_t          rc;
     unsigned          bit;
@@ -315,9 +322,10 @@ test_page_flipped(void **state)
 
     assert_int_equal(trd_page_begin(&f.b, page, 0, &view), TRD_OK);
     assert_true(view.len > 50);
+    end = sizeof(trd_page_buffer_t) + view.len;
     buffer = (uint8_t *) (uintptr_t) view.buffer;
 
-    for (i = 0; i < sizeof(trd_page_buffer_t) + view.len; i++) {
+    for (i = 0; i < end; i++) {
         for (bit = 0; bit < 8; bit++) {
             uint64_t  seq;
 
