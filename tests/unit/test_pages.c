@@ -40,12 +40,14 @@ typedef struct {
 static void
 random_market(market_fixture_t *f, uint64_t seed)
 {
+    int           few;
     uint32_t      i;
     uint64_t      r;
     trd_update_t  u;
 
     market_fixture_catalogue(&f->catalogue, N);
     market_fixture_start(f, 0);
+    few = recordings_random(&seed) >> 20 & 1;
     f->m.limits.max_jump_bp = 0;
 
     for (i = 0; i < N; i++) {
@@ -58,6 +60,12 @@ random_market(market_fixture_t *f, uint64_t seed)
         u = market_fixture_ticker(f, 1000 * E8 + (int64_t) (r >> 8 & 0xffff)
                                                  * 200000, 1000 * E8);
         u.last_e8 -= (r >> 30 & 1) ? 120 * E8 : 0;
+
+        /* every other market has many that moved alike */
+        if (few) {
+            u.last_e8 = 1000 * E8 + ((int64_t) (r >> 8) % 9 - 4) * 20 * E8;
+        }
+
         u.last_e8 = r % 11 == 0 ? u.open_e8 : u.last_e8;
         u.bid_e8 = u.last_e8 - 1;
         u.ask_e8 = u.last_e8 + 1;

@@ -408,6 +408,11 @@ test_open_sealed_lies(void **state)
                 h->fixed_hash = trd_header_hash(h);
 
                 if (open_block(f.mem, f.size) == TRD_OK) {
+                    assert_true(s->offset >= TRD_BOARD_HEADER_SIZE
+                                && s->offset <= f.size
+                                && s->size <= f.size - s->offset
+                                && (uint64_t) s->count * s->stride
+                                   <= s->size);
                     opened++;
 
                 } else {
