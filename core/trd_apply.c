@@ -86,6 +86,19 @@ trd_judge_values(const trd_update_t *u)
         }
     }
 
+    /* nobody trades nothing; one too large to keep is in dropped */
+
+    if (u->kind == TRD_UPDATE_TRADE && !(u->dropped & TRD_HAS_VOLUME)) {
+
+        if (u->last_quantity_e8 < 0) {
+            return TRD_REFUSED_NEGATIVE;
+        }
+
+        if (u->last_quantity_e8 == 0) {
+            worst = TRD_REFUSED_ZERO;
+        }
+    }
+
     if (worst != TRD_REFUSED_NOT) {
         return worst;
     }

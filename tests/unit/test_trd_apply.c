@@ -50,6 +50,7 @@ whole(trd_update_kind_t kind, uint64_t id, int64_t ms)
     u.low_e8 = E8(70);
     u.volume_e8 = E8(5000);
     u.quote_volume_e8 = E8(500000);
+    u.last_quantity_e8 = kind == TRD_UPDATE_TRADE ? 1000000 : 0;
 
     return u;
 }
@@ -216,6 +217,34 @@ test_apply_crossed(void **state)
     u.ask_e8 = E8(100);
     assert_int_equal(apply_at(&s, &u, NOW), TRD_REFUSED_NOT);
     assert_int_equal(s.quote.has & PRICES, TRD_HAS_LAST | TRD_HAS_ASK);
+}
+
+
+static void
+test_apply_trade_of_nothing(void **state)
+{
+    trd_state_t   s;
+    trd_update_t  u;
+
+    (void) state;
+    fresh_state(&s);
+
+    u = part(TRD_UPDATE_TRADE, 101, NOW, TRD_HAS_LAST);
+    u.last_quantity_e8 = 0;
+    check_refused(&s, &u, TRD_REFUSED_ZERO);
+    u.last_quantity_e8 = -1;
+    check_refused(&s, &u, TRD_REFUSED_NEGATIVE);
+    u.last_quantity_e8 = 1;
+    check_accepted(&s, &u);
+
+    /* too large to keep is not nothing */
+    u.last_quantity_e8 = 0;
+    u.dropped = TRD_HAS_VOLUME;
+    check_accepted(&s, &u);
+
+    /* other kinds have none */
+    u = part(TRD_UPDATE_BOOK, 5, 0, TRD_HAS_BID | TRD_HAS_ASK);
+    check_accepted(&s, &u);
 }
 
 
@@ -637,6 +666,7 @@ test_apply_dropped(void **state)
 
     /* a trade's quantity is not the day's */
     u = part(TRD_UPDATE_TRADE, 102, NOW, TRD_HAS_LAST);
+    u.last_quantity_e8 = 0;
     u.dropped = TRD_HAS_VOLUME;
     assert_int_equal(apply_at(&s, &u, NOW), TRD_REFUSED_NOT);
     assert_true(s.quote.has & TRD_HAS_VOLUME);
@@ -737,6 +767,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_apply_zero_negative),
         cmocka_unit_test(test_apply_crossed),
+        cmocka_unit_test(test_apply_trade_of_nothing),
         cmocka_unit_test(test_apply_jump),
         cmocka_unit_test(test_apply_future),
         cmocka_unit_test(test_apply_older),

@@ -90,6 +90,7 @@ stream_make(stream_t *st, unsigned kinds, uint64_t *seed)
 
         case TRD_UPDATE_TRADE:
             u->has = TRD_HAS_LAST | TRD_HAS_TIME;
+            u->last_quantity_e8 = 1000000;
             break;
 
         case TRD_UPDATE_BOOK:
