@@ -402,6 +402,8 @@ class Stack:
                 failures.append(str(failure))
         if self.supervisor:
             self.supervisor.join(10)
+            if self.marketd.alive():        # started as it was told to end
+                self.marketd.stop()
         if self.feed:
             self.feed.stop()
         self.logs = {path.name: path.read_text(errors='replace')

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'e2e'))
 from stack import Client, Response                              # noqa: E402
 
 PATHS = ('/market/prices/BTC', '/market/prices', '/market/prices/ETH',
-         '/trading/signals/BTC', '/market/prices?symbols=BTC,SOL',
+         '/trading/signals/BTC', '/market/prices?symbols=BTC,ETH',
          '/market/summary', '/trading/binary', '/market/overview',
          '/market/prices?fields=symbol,current_price,seq')
 
@@ -46,7 +46,8 @@ class Reader(threading.Thread):
                 client = None
                 load.broke(path, broken, asked)
                 continue
-            if answer.headers.get('connection') == 'close':
+            if not load.lasting or \
+                    answer.headers.get('connection') == 'close':
                 client.close()
                 client = None
             self.count += 1
@@ -61,10 +62,12 @@ class Load:
     """judge(path, Response) raises AssertionError or ValueError."""
 
     def __init__(self, port, judge, readers=2, paths=PATHS, pause=0.001,
-                 timeout=10, may_break=None, forward=True):
+                 timeout=10, may_break=None, forward=True,
+                 lasting=True):
         self.port, self.judge, self.paths = port, judge, paths
         self.pause, self.timeout, self.may_break = pause, timeout, may_break
-        self.in_order = forward
+        # connections that do not last end in one worker and in another
+        self.in_order, self.lasting = forward and lasting, lasting
         self.ending = threading.Event()
         self.wrong, self.broken, self.slowest = [], 0, 0.0
         self.statuses, self.codes = {}, {}

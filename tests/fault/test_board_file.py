@@ -50,12 +50,13 @@ class Damage(unittest.TestCase):
     def setUp(self):
         self.stack = Stack(env={'SIMULATOR_RATE': 300}, supervise=True,
                            workers=self.WORKERS, catalogue=instruments())
+        self.failed = True
         self.addCleanup(self.finish)
         self.workers = self.stack.worker_pids()
         # a worker maps with its first request
-        with Load(self.stack.port, intact, readers=8, pause=0):
+        with Load(self.stack.port, intact, readers=8, pause=0,
+                  lasting=False):
             wait_for(self.all_mapped, 'every worker has mapped the board')
-        self.failed = True
 
     def finish(self):
         if self.failed:
