@@ -155,7 +155,8 @@ board_file_map(board_file_t *f)
 
 int
 board_file_create(board_file_t *f, market_t *m, const char *run_dir,
-    const catalogue_t *catalogue, uint32_t capacity)
+    const catalogue_t *catalogue, const char *catalogue_path,
+    uint32_t capacity)
 {
     void               *base;
     size_t              size;
@@ -211,11 +212,7 @@ board_file_create(board_file_t *f, market_t *m, const char *run_dir,
                           seq, now, (uint32_t) getpid(), &a, &b);
 
     if (rc != TRD_OK) {
-        tsd_log(TSD_LOG_ERROR, "bad_instruments",
-                "file=\"%s\" field=instruments[%u] reason=\"a name of %s is "
-                "also one of %s\"", "instruments.json", b,
-                catalogue->instruments[b].symbol,
-                catalogue->instruments[a].symbol);
+        catalogue_clash(catalogue_path, catalogue, a, b);
         return -1;
     }
 

@@ -28,7 +28,8 @@ typedef struct {
  * market_init() by board_file_carry().  All: 0, or -1 after logging why.
  */
 int board_file_create(board_file_t *f, market_t *m, const char *run_dir,
-    const catalogue_t *catalogue, uint32_t capacity);
+    const catalogue_t *catalogue, const char *catalogue_path,
+    uint32_t capacity);
 void board_file_carry(board_file_t *f, market_t *m);
 int board_file_publish(board_file_t *f);
 

@@ -96,7 +96,9 @@ static const config_setting_t  config_settings[] = {
 
 /* a variable that begins so is meant for us */
 static const char *const  config_prefixes[] = {
-    "TRADING_", "BINANCE_", "SIMULATOR_", "FEED_", "BOARD_", NULL
+    "TRADING_", "BINANCE_", "SIMULATOR_", "FEED_", "BOARD_", "INSTRUMENTS_",
+    "MARKET_PAGE_", "PAGE_INTERVAL_", "MAX_JUMP_", "MAX_FUTURE_", "TLS_CA_",
+    NULL
 };
 
 

@@ -239,7 +239,8 @@ marketd_start(marketd_t *d)
     }
 
     if (board_file_create(&d->file, &d->market, d->config.run_dir,
-                          &d->catalogue, d->config.capacity) != 0
+                          &d->catalogue, d->config.catalogue,
+                          d->config.capacity) != 0
         || market_init(&d->market, &d->config, &d->catalogue) != 0
         || marketd_loop_init(d) != 0)
     {

@@ -309,6 +309,11 @@ market_carry(market_t *m, const trd_board_t *old)
         s->trade_ms = q.exchange_ms;
         s->day_ms = q.exchange_ms;
 
+        /* a book, which has no time, must not freshen an old last price */
+        if (q.has & TRD_HAS_TIME) {
+            s->lag_ms = m->now_ms - q.exchange_ms;
+        }
+
         m->quoted++;
         market_count_stale(m, 0, 1);
         market_publish(m, i, TRD_CHANGE_STALE);

@@ -320,6 +320,7 @@ test_files_refused(void **state)
 static void
 test_duplicates(void **state)
 {
+    capture_t             log;
     void                *mem;
     size_t               size;
     uint32_t             a, b;
@@ -337,6 +338,14 @@ test_duplicates(void **state)
                                       c.n, 1, 0, 0, 0, &a, &b), TRD_ERROR);
     assert_int_equal(a, 0);
     assert_int_equal(b, 1);
+
+    capture_start(&log);
+    catalogue_clash(path, &c, a, b);
+    capture_stop(&log);
+    assert_non_null(strstr(log.text, path));
+    assert_non_null(strstr(log.text, "line=16 field=instruments[1].symbol"));
+    assert_non_null(strstr(log.text, "is also one of"));
+
     free(mem);
     catalogue_free(&c);
 }
