@@ -231,7 +231,9 @@ class Stack:
                'INSTRUMENTS_FILE': str(self.catalogue),
                'TRADING_SOURCE': 'simulator', 'LOG_LEVEL': 'info'}
         if ASAN:
-            env['UBSAN_OPTIONS'] = 'print_stacktrace=1'
+            # to write into a file that was cut short ends a writer: its due
+            env.update(UBSAN_OPTIONS='print_stacktrace=1',
+                       ASAN_OPTIONS='handle_sigbus=0')
         env.update((k, str(v)) for k, v in self.env.items())
         return env
 
