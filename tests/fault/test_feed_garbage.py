@@ -5,8 +5,8 @@
 """Protects: nothing that a feed says can spoil a quote or stop marketd.
 
 Every kind of broken input that the feed server knows (tests/feed/faults.py) is
-sent into a market that otherwise stands still, so that any effect shows: what is
-to be ignored must leave the quote and the connection as they are and count its
+sent into a market that otherwise stands still, so that any effect shows: what
+is to be ignored must leave the quote and the connection as they are and count its
 reason, a violation of the protocol must cost the connection and nothing else,
 what is unusual but right must be applied. REST answers are broken likewise.
 """

@@ -42,24 +42,6 @@
 #define READS_CONNECTIONS  4
 #define READS_PIPELINE     16
 
-static const struct {
-    const char  *path;          /* %s: a symbol, or two */
-    unsigned     weight;
-    int          whole;         /* of the market: comes as gzip, too */
-} surfaces[SURFACE_N] = {
-    { "/market/prices/%s", 50, 0 },
-    { "/trading/signals/%s", 14, 0 },
-    { "/trading/binary/%s", 6, 0 },
-    { "/market/prices?symbols=%s,%s", 8, 0 },
-    { "/api/v1/market/prices?symbols=%s,%s"
-      "&fields=symbol,current_price,seq,stale,timestamp", 4, 0 },
-    { "/market/prices", 8, 1 },
-    { "/market/summary", 4, 1 },
-    { "/market/prices/asset/crypto", 2, 1 },
-    { "/trading/signals", 2, 1 },
-    { "/trading/binary/stream", 2, 1 }
-};
-
 static const char *const  *symbols;
 static unsigned            nsymbols;
 static uint64_t            rng;
@@ -456,7 +438,9 @@ main(int argc, char **argv)
     long       processes, i;
     double     begun, seconds;
 
-    static const char *const  common[] = { "BTC", "ETH", "BNB", "SOL", "EUR%2FUSD" };
+    static const char *const  common[] = {
+        "BTC", "ETH", "BNB", "SOL", "EUR%2FUSD"
+    };
 
     if (argc < 5) {
         (void) fprintf(stderr, "usage: mixed_reads PORT READS PROCESSES "

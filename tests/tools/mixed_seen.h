@@ -35,6 +35,24 @@ typedef enum {
     SURFACE_N
 } surface_t;
 
+static const struct {
+    const char  *path;          /* %s: a symbol, or two */
+    unsigned     weight;
+    int          whole;         /* of the market: comes as gzip, too */
+} surfaces[SURFACE_N] = {
+    { "/market/prices/%s", 50, 0 },
+    { "/trading/signals/%s", 14, 0 },
+    { "/trading/binary/%s", 6, 0 },
+    { "/market/prices?symbols=%s,%s", 8, 0 },
+    { "/api/v1/market/prices?symbols=%s,%s"
+      "&fields=symbol,current_price,seq,stale,timestamp", 4, 0 },
+    { "/market/prices", 8, 1 },
+    { "/market/summary", 4, 1 },
+    { "/market/prices/asset/crypto", 2, 1 },
+    { "/trading/signals", 2, 1 },
+    { "/trading/binary/stream", 2, 1 }
+};
+
 /* what the three kinds of object share, and what each is as a whole */
 enum {
     SEEN_PRICE = 0,
