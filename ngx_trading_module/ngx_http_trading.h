@@ -182,6 +182,7 @@ ngx_int_t ngx_http_trading_prometheus(ngx_http_trading_call_t *call);
 
 /* _variables.c */
 ngx_int_t ngx_http_trading_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_trading_check_variables(ngx_conf_t *cf);
 ngx_int_t ngx_http_trading_request_id(ngx_http_request_t *r, ngx_str_t *id);
 
 #endif /* NGX_HTTP_TRADING_H */

@@ -196,3 +196,12 @@ GET /market/prices/ETH
 X-Request-Id: abc
 --- error_log eval
 qr/age=\d+ id=abc/
+
+
+
+=== TEST 13: a last price of nothing is refused at start
+--- config
+    location /t { return 200 "$trading_last_"; }
+--- must_die
+--- error_log
+variable "$trading_last_" names no instrument

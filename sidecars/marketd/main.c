@@ -24,7 +24,7 @@
 
 #define MARKETD_BEAT_MS   20
 #define MARKETD_SWEEP_MS  50
-#define MARKETD_CHECK_MS  1000
+#define MARKETD_CHECK_MS  100
 #define MARKETD_SOURCES   2
 
 typedef struct {
