@@ -318,7 +318,7 @@ ngx_http_trading_join(ngx_http_trading_call_t *call,
                                       TRD_ENTRY_QUOTE),
                  &body);
 
-        if (rc == NGX_AGAIN) {
+        if (rc == NGX_HTTP_TRADING_NO_PAGE) {
             return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_QUOTE,
                                          "there is no quote of \"%s\" yet",
                                          in.symbol);
