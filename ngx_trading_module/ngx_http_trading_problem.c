@@ -81,8 +81,6 @@ static const ngx_http_trading_status_t  ngx_http_trading_statuses[] = {
       "the rate limit is exceeded" },
     { 431, "header_too_large", "Header too large",
       "a header of the request is too large" },
-    { 431, "header_too_large", "Header too large",
-      "a header of the request is too large" },
     { 494, "header_too_large", "Header too large",
       "a header of the request is too large" },
     { 495, "bad_certificate", "Bad certificate",
@@ -194,9 +192,24 @@ ngx_http_trading_problem_handler(ngx_http_request_t *r)
     ngx_http_trading_call_t           call;
     const ngx_http_trading_status_t  *st;
 
+    status = r->err_status ? r->err_status : NGX_HTTP_NOT_FOUND;
+
     rc = ngx_http_discard_request_body(r);
 
-    if (rc != NGX_OK) {
+    if (rc == NGX_HTTP_BAD_REQUEST) {
+
+        /*
+         * A body that cannot be read, found only now.  It is said here,
+         * since error_page is not looked at a second time, and nothing more
+         * is read from the connection.
+         */
+
+        status = rc;
+        r->err_status = rc;
+        r->keepalive = 0;
+        r->lingering_close = 0;
+
+    } else if (rc != NGX_OK) {
         return rc;
     }
 
@@ -204,7 +217,6 @@ ngx_http_trading_problem_handler(ngx_http_request_t *r)
     call.request = r;
     call.route = &ngx_http_trading_problem_route;
 
-    status = r->err_status ? r->err_status : NGX_HTTP_NOT_FOUND;
     st = ngx_http_trading_status(status);
 
     if (status >= 494 && status <= 498) {

@@ -190,3 +190,16 @@ GET /market/prices/NOPE
 --- error_code: 404
 --- response_body_like chomp
 "code":"unknown_symbol"
+
+
+
+=== TEST 14: a location that is not there, asked with a broken body
+--- raw_request eval
+"POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+--- error_code: 400
+--- response_headers
+Content-Type: application/problem+json
+--- response_body_like chomp
+"status":400,.*"code":"bad_request"
+--- no_error_log
+[alert]
