@@ -158,6 +158,9 @@ check_kinds(unsigned kinds, uint32_t same, uint64_t seed)
     trd_state_t   want, got;
     trd_quote_t  *a, *b;
 
+    memset(&st, 0, sizeof(st));
+    memset(&want, 0, sizeof(want));
+
     for (t = 0; t < TURNS; t++) {
 
         if (t % 100 == 0) {
