@@ -159,6 +159,7 @@ settle()
     [[ $port =~ ^[0-9]{1,5}$ ]] && [ "$port" -ge 1 ] &&
         [ "$port" -le 65535 ] ||
         fail "TRADING_PORT: \"$port\" is not a number from 1 to 65535"
+    port=$((10#$port))
     source=${opt_source:-${setting[TRADING_SOURCE]:-simulator}}
 
     case $source in
@@ -429,7 +430,7 @@ cmd_status()
         health=ok
         case $name in
         nginx)
-            ready=$(curl -s -o /dev/null -w '%{http_code} in %{time_total} s' \
+            ready=$(ask -s -o /dev/null -w '%{http_code} in %{time_total} s' \
                 --max-time 2 "http://127.0.0.1:$port/health/ready")
             word=$(workers "$pid" | wc -w)
             health="port $port, $word workers, /health/ready $ready"

@@ -382,6 +382,7 @@ part_python()
 part_e2e()
 {
     part_python e2e
+    part_python deploy
 }
 
 part_fault()
