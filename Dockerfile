@@ -51,7 +51,7 @@ VOLUME /var/lib/trading
 EXPOSE 8080
 
 HEALTHCHECK --interval=5s --timeout=2s --start-period=15s --retries=3 \
-    CMD curl -fsS -o /dev/null \
+    CMD curl -q --noproxy '*' -fsS -o /dev/null \
         "http://127.0.0.1:${TRADING_PORT}/health/ready" || exit 1
 
 STOPSIGNAL SIGTERM

@@ -172,6 +172,7 @@ settle()
     [[ $port =~ ^[0-9]{1,5}$ ]] && [ "$port" -ge 1 ] &&
         [ "$port" -le 65535 ] ||
         fail "TRADING_PORT: \"$port\" is not a number from 1 to 65535"
+    port=$((10#$port))
     source=${opt_source:-${setting[TRADING_SOURCE]:-simulator}}
 
     case $source in
@@ -329,8 +330,8 @@ stay()
     exec 9>&-
     tail -q -n 0 -F "$state"/log/{marketd,nginx}/current &
     tail=$!
-    trap 'trap "" TERM INT; step stopping; stop_all; kill "$tail"; exit 0' \
-        TERM INT
+    trap 'trap "" TERM INT; step stopping; stop_all; remove_run_dir
+        kill "$tail"; exit 0' TERM INT
     while supervisor_pid > /dev/null; do
         sleep 1 &
         wait $!
@@ -339,10 +340,21 @@ stay()
     fail "the supervisor is gone"
 }
 
-cmd_down()
+# only the directory that make_run_dir() itself has made
+remove_run_dir()
 {
     local target
 
+    target=$(readlink "$state/run" 2> /dev/null)
+    case $target in
+    /dev/shm/trading-????????????????)
+        [ ! -d "$target" ] || [ -L "$target" ] || rm -rf "$target"
+        ;;
+    esac
+}
+
+cmd_down()
+{
     open_state
     step "stopping"
     if stop_all; then
@@ -350,14 +362,7 @@ cmd_down()
     else
         note "it was not running"
     fi
-
-    # only the directory that make_run_dir() itself has made
-    target=$(readlink "$state/run" 2> /dev/null)
-    case $target in
-    /dev/shm/trading-????????????????)
-        [ ! -d "$target" ] || [ -L "$target" ] || rm -rf "$target"
-        ;;
-    esac
+    remove_run_dir
 }
 
 cmd_restart()
@@ -438,7 +443,7 @@ cmd_status()
         health=ok
         case $name in
         nginx)
-            ready=$(curl -s -o /dev/null -w '%{http_code} in %{time_total} s' \
+            ready=$(ask -s -o /dev/null -w '%{http_code} in %{time_total} s' \
                 --max-time 2 "http://127.0.0.1:$port/health/ready")
             word=$(workers "$pid" | wc -w)
             health="port $port, $word workers, /health/ready $ready"

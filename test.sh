@@ -382,6 +382,7 @@ part_python()
 part_e2e()
 {
     part_python e2e
+    part_python deploy
 }
 
 part_fault()
@@ -431,6 +432,7 @@ else
 fi
 
 mkdir -p "$logs" || exit 1
+rm -f "$logs"/*.log
 trap remove_boards EXIT
 
 step "checking packages"

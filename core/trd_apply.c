@@ -20,7 +20,10 @@
 static trd_refused_t trd_judge_values(const trd_update_t *u);
 static int trd_judge_jump(const trd_quote_t *q, const trd_update_t *u,
     uint32_t max_jump_bp);
-static unsigned trd_select(trd_state_t *s, const trd_update_t *u, int fresh);
+static int trd_is_jump(const trd_quote_t *q, int64_t price_e8,
+    uint32_t max_jump_bp);
+static unsigned trd_select(trd_state_t *s, const trd_update_t *u, int fresh,
+    uint32_t stale_after_ms);
 static void trd_fold(trd_quote_t *q, const trd_update_t *u, unsigned take);
 
 
@@ -98,6 +101,19 @@ trd_judge_values(const trd_update_t *u)
         }
     }
 
+    /* nobody trades nothing; one too large to keep is in dropped */
+
+    if (u->kind == TRD_UPDATE_TRADE && !(u->dropped & TRD_HAS_VOLUME)) {
+
+        if (u->last_quantity_e8 < 0) {
+            return TRD_REFUSED_NEGATIVE;
+        }
+
+        if (u->last_quantity_e8 == 0) {
+            worst = TRD_REFUSED_ZERO;
+        }
+    }
+
     if (worst != TRD_REFUSED_NOT) {
         return worst;
     }
@@ -119,56 +135,64 @@ trd_judge_values(const trd_update_t *u)
 
 
 /*
- * Compares each price of the update with the last good one of its kind, or
- * with the last trade where there was none.
+ * Is a price further than the bound from all that is known?  Each price may
+ * be near any of the three: where books walk and nobody trades, the first
+ * trade is far from the last one and near the bid.
  */
+
+static int
+trd_is_jump(const trd_quote_t *q, int64_t price_e8, uint32_t max_jump_bp)
+{
+    int        known;
+    int64_t    old;
+    unsigned   i;
+    __int128   diff;
+
+    known = 0;
+
+    for (i = 0; i < 3; i++) {
+
+        if ((q->has & (TRD_HAS_LAST << i)) == 0) {
+            continue;
+        }
+
+        known = 1;
+        old = i == 0 ? q->last_e8 : i == 1 ? q->bid_e8 : q->ask_e8;
+
+        diff = (__int128) price_e8 - old;
+        diff = diff < 0 ? -diff : diff;
+
+        if (diff * 10000 <= (__int128) old * max_jump_bp) {
+            return 0;
+        }
+    }
+
+    return known;
+}
+
 
 static int
 trd_judge_jump(const trd_quote_t *q, const trd_update_t *u,
     uint32_t max_jump_bp)
 {
-    int64_t   old, new;
-    unsigned  i;
-    __int128  diff;
-
-    for (i = 0; i < 3; i++) {
-
-        if ((u->has & (TRD_HAS_LAST << i)) == 0) {
-            continue;
-        }
-
-        new = i == 0 ? u->last_e8 : i == 1 ? u->bid_e8 : u->ask_e8;
-
-        if (q->has & (TRD_HAS_LAST << i)) {
-            old = i == 0 ? q->last_e8 : i == 1 ? q->bid_e8 : q->ask_e8;
-
-        } else if (q->has & TRD_HAS_LAST) {
-            old = q->last_e8;
-
-        } else {
-            continue;
-        }
-
-        diff = (__int128) new - old;
-        diff = diff < 0 ? -diff : diff;
-
-        if (diff * 10000 > (__int128) old * max_jump_bp) {
-            return 1;
-        }
-    }
-
-    return 0;
+    return ((u->has & TRD_HAS_LAST) && trd_is_jump(q, u->last_e8, max_jump_bp))
+           || ((u->has & TRD_HAS_BID)
+               && trd_is_jump(q, u->bid_e8, max_jump_bp))
+           || ((u->has & TRD_HAS_ASK)
+               && trd_is_jump(q, u->ask_e8, max_jump_bp));
 }
 
 
 /*
  * Which values of the update are newer than what is known.  Should the ids of
- * an exchange ever start over, quotes turn stale and the first lower id with
- * a later time (books have none: the first of a new connection) is believed.
+ * an exchange ever start over, a lower id is believed once its time is later
+ * by the limit of staleness (books have no time: theirs is believed as the
+ * first of a new connection, if the quote is stale).
  */
 
 static unsigned
-trd_select(trd_state_t *s, const trd_update_t *u, int fresh)
+trd_select(trd_state_t *s, const trd_update_t *u, int fresh,
+    uint32_t stale_after_ms)
 {
     unsigned  take;
 
@@ -178,6 +202,11 @@ trd_select(trd_state_t *s, const trd_update_t *u, int fresh)
 
     case TRD_UPDATE_TRADE:
         if (u->id <= s->trade_id && (fresh || u->exchange_ms <= s->trade_ms)) {
+            return 0;
+        }
+
+        /* of a quote that was carried over only the time is known */
+        if (s->trade_id == 0 && u->exchange_ms < s->trade_ms) {
             return 0;
         }
 
@@ -196,14 +225,24 @@ trd_select(trd_state_t *s, const trd_update_t *u, int fresh)
 
     case TRD_UPDATE_TICKER:
     case TRD_UPDATE_SNAPSHOT:
-        if (u->id < s->trade_id || (u->id == 0 && s->trade_ms)) {
+        if (u->id && u->id < s->trade_id
+            && u->exchange_ms - s->trade_ms > (int64_t) stale_after_ms)
+        {
+            s->trade_id = u->id;
+        }
+
+        if (u->id < s->trade_id || (u->id == 0 && s->trade_ms)
+            || ((u->id == 0 || s->trade_id == 0)
+                && (u->exchange_ms < s->day_ms
+                    || u->exchange_ms < s->trade_ms)))
+        {
             take &= ~(unsigned) TRD_HAS_LAST;
         }
 
         break;
 
     case TRD_UPDATE_MINI:
-        if (u->exchange_ms < s->trade_ms) {
+        if (u->exchange_ms < s->trade_ms || u->exchange_ms < s->day_ms) {
             take &= ~(unsigned) TRD_HAS_LAST;
         }
 
@@ -222,8 +261,12 @@ trd_select(trd_state_t *s, const trd_update_t *u, int fresh)
         take &= ~(unsigned) (TRD_HAS_BID | TRD_HAS_ASK);
     }
 
-    if ((take & TRD_HAS_LAST) && u->id > s->trade_id) {
+    if ((take & TRD_HAS_LAST) && u->id >= s->trade_id && u->id) {
         s->trade_id = u->id;
+
+        if (u->exchange_ms > s->trade_ms) {
+            s->trade_ms = u->exchange_ms;
+        }
     }
 
     return take;
@@ -330,7 +373,7 @@ trd_apply(trd_state_t *s, const trd_update_t *u, const trd_limits_t *limits,
         return TRD_REFUSED_JUMP;
     }
 
-    take = trd_select(s, u, fresh);
+    take = trd_select(s, u, fresh, stale_after_ms);
     if (take == 0) {
         return TRD_REFUSED_OLDER;
     }

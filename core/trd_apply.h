@@ -35,7 +35,8 @@ typedef struct {
     uint64_t     trade_id;          /* newest seen; 0 = none */
     uint64_t     book_id;
     int64_t      trade_ms;          /* exchange time of the newest trade */
-    int64_t      day_ms;            /* exchange time of the 24 h values */
+    int64_t      day_ms;            /* exchange time of the 24 h values,
+                                       or of the newest whole quote */
     int64_t      lag_ms;            /* received - stated, at the last time,
                                        less what its publisher may take */
     uint8_t      book_seen;         /* on this connection */

@@ -270,14 +270,15 @@ trd_board_find(const trd_board_t *b, const char *name, size_t len,
             return TRD_NOT_FOUND;
         }
 
+        /* also of the entries on the way: 404 must not mean scribbled over */
+        if (n > b->n || e->check != trd_index_check(e->hash, n)) {
+            return TRD_CORRUPT;
+        }
+
         if (e->hash != hash || e->len != len
             || memcmp(e->key, upper, len) != 0)
         {
             continue;
-        }
-
-        if (n > b->n || e->check != trd_index_check(hash, n)) {
-            return TRD_CORRUPT;
         }
 
         *instrument = n - 1;
@@ -429,6 +430,15 @@ trd_page_begin(const trd_board_t *b, const trd_page_t *page,
 
     if (view->page != (uint32_t) (((const uint8_t *) page - b->base) / 64)) {
         return TRD_CORRUPT;
+    }
+
+    /* withdrawn, if it says so itself; else trd_page_copy() finds out */
+    if (view->len == 0
+        && trd_page_hash(buffer + 1, 0, view->seq, view->rendered_ms,
+                         view->page)
+           == view->hash)
+    {
+        return TRD_NOT_FOUND;
     }
 
     return TRD_OK;

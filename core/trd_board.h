@@ -416,7 +416,8 @@ const trd_page_t *trd_board_page(const trd_board_t *b, unsigned page,
  *     rc = trd_page_begin(b, page, attempt, &view);  how long is it?
  *     rc = trd_page_copy(&view, buf);                 buf holds view.len bytes
  *
- * begin: TRD_NOT_FOUND if never rendered, TRD_CORRUPT if it makes no sense.
+ * begin: TRD_NOT_FOUND if never rendered, or withdrawn by an empty body;
+ * TRD_CORRUPT if it makes no sense.
  * copy: TRD_AGAIN if the page moved on meanwhile: begin again, at most
  * TRD_BOARD_TRIES times; the last tries take the previous copy.
  */

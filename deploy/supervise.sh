@@ -211,15 +211,22 @@ reload_nginx()
     step_log=''
 }
 
+# ask ARGUMENT...: curl to the gateway on this machine: whatever proxy the
+# environment or ~/.curlrc names is for the world outside
+ask()
+{
+    curl -q --noproxy '*' "$@"
+}
+
 # get PATH: a body from the gateway
 get()
 {
-    curl -sS --max-time 2 "http://127.0.0.1:$port$1"
+    ask -sS --max-time 2 "http://127.0.0.1:$port$1"
 }
 
 prices_now()
 {
-    curl -fsS --max-time 2 "http://127.0.0.1:$port/api/v1/market/prices" \
+    ask -fsS --max-time 2 "http://127.0.0.1:$port/api/v1/market/prices" \
         2> /dev/null
 }
 
@@ -250,7 +257,7 @@ wait_healthy()
             fi
         done
 
-        status=$(curl -s -o /dev/null -w '%{http_code}' --max-time 1 \
+        status=$(ask -s -o /dev/null -w '%{http_code}' --max-time 1 \
             "http://127.0.0.1:$port/health/ready" 2> /dev/null)
         if [ "$status" = 200 ] && [ "$steady" -ge 4 ]; then
             # a market that was told to fall silent need not move

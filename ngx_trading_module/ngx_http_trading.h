@@ -29,6 +29,10 @@
 #define NGX_HTTP_TRADING_DETAIL    512
 #define NGX_HTTP_TRADING_HEAD      256      /* room before a page's body */
 
+/* a page that was never rendered; no code of nginx, which returns NGX_AGAIN
+   for an answer that the client is slow to take */
+#define NGX_HTTP_TRADING_NO_PAGE   -100
+
 typedef struct ngx_http_trading_call_s   ngx_http_trading_call_t;
 typedef struct ngx_http_trading_route_s  ngx_http_trading_route_t;
 
@@ -182,6 +186,7 @@ ngx_int_t ngx_http_trading_prometheus(ngx_http_trading_call_t *call);
 
 /* _variables.c */
 ngx_int_t ngx_http_trading_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_trading_check_variables(ngx_conf_t *cf);
 ngx_int_t ngx_http_trading_request_id(ngx_http_request_t *r, ngx_str_t *id);
 
 #endif /* NGX_HTTP_TRADING_H */

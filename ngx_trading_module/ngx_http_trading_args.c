@@ -7,8 +7,8 @@
  * one of ours that is malformed or given twice is refused.
  */
 
-#include "trd_quote_json.h"
 #include "ngx_http_trading_conf.h"
+#include "trd_quote_json.h"
 
 typedef ngx_int_t (*ngx_http_trading_arg_pt)(ngx_http_trading_call_t *call,
     ngx_str_t *value);

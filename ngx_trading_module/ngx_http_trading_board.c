@@ -152,6 +152,24 @@ ngx_http_trading_board_lost(ngx_http_trading_main_conf_t *mcf)
 }
 
 
+/*
+ * The rest of a truncated file's last page reads as zeros without a fault,
+ * so whoever is about to conclude that something is not there looks first.
+ */
+ngx_flag_t
+ngx_http_trading_board_whole(ngx_http_trading_main_conf_t *mcf)
+{
+    trd_file_id_t              id;
+    ngx_http_trading_board_t  *bd;
+
+    bd = &mcf->board;
+
+    return !trd_board_map_lost(&bd->map)
+           && trd_board_map_check(&bd->map, (char *) bd->path.data, &id)
+              != TRD_FILE_SHRUNK;
+}
+
+
 void
 ngx_http_trading_board_failing(ngx_http_trading_main_conf_t *mcf,
     ngx_log_t *log, const char *what)

@@ -67,6 +67,7 @@ extern ngx_module_t  ngx_http_trading_module;
 trd_board_t *ngx_http_trading_board(ngx_http_trading_main_conf_t *mcf,
     ngx_log_t *log);
 ngx_flag_t ngx_http_trading_board_lost(ngx_http_trading_main_conf_t *mcf);
+ngx_flag_t ngx_http_trading_board_whole(ngx_http_trading_main_conf_t *mcf);
 void ngx_http_trading_board_failing(ngx_http_trading_main_conf_t *mcf,
     ngx_log_t *log, const char *what);
 ngx_int_t ngx_http_trading_board_cleanup(ngx_conf_t *cf,

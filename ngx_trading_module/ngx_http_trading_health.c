@@ -7,8 +7,8 @@
  * only what is there: nothing is reported connected without looking.
  */
 
-#include "trd_apply.h"
 #include "ngx_http_trading_metrics.h"
+#include "trd_apply.h"
 
 #define NGX_HTTP_TRADING_HEALTH_SIZE  16384
 

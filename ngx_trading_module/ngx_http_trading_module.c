@@ -406,7 +406,9 @@ ngx_http_trading_init(ngx_conf_t *cf)
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_trading_module);
 
     mcf->request_id = ngx_http_get_variable_index(cf, &name);
-    if (mcf->request_id == NGX_ERROR) {
+    if (mcf->request_id == NGX_ERROR
+        || ngx_http_trading_check_variables(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

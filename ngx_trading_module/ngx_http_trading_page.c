@@ -58,7 +58,7 @@ ngx_http_trading_entry(ngx_http_trading_call_t *call, uint32_t instrument,
                                     trd_board_entry_page(call->board,
                                                          instrument, kind),
                                     0, 0);
-    if (rc == NGX_AGAIN) {
+    if (rc == NGX_HTTP_TRADING_NO_PAGE) {
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_QUOTE,
                                      "there is no %s of \"%V\" yet",
                                      kind == TRD_ENTRY_QUOTE ? "quote"
@@ -80,14 +80,14 @@ ngx_http_trading_page(ngx_http_trading_call_t *call, const trd_page_t *plain,
     if (gzip && !call->stale && ngx_http_trading_accepts_gzip(call->request)) {
         rc = ngx_http_trading_page_send(call, gzip, 1, 1);
 
-        if (rc != NGX_AGAIN) {
+        if (rc != NGX_HTTP_TRADING_NO_PAGE) {
             return rc;
         }
     }
 
     rc = ngx_http_trading_page_send(call, plain, 0, gzip != NULL);
 
-    if (rc == NGX_AGAIN) {
+    if (rc == NGX_HTTP_TRADING_NO_PAGE) {
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_BOARD,
                                      "the market data is not rendered yet");
     }
@@ -96,7 +96,7 @@ ngx_http_trading_page(ngx_http_trading_call_t *call, const trd_page_t *plain,
 }
 
 
-/* NGX_AGAIN: the page was never rendered, nothing was sent */
+/* NO_PAGE: the page was never rendered, nothing was sent */
 static ngx_int_t
 ngx_http_trading_page_send(ngx_http_trading_call_t *call,
     const trd_page_t *page, ngx_flag_t gzip, ngx_flag_t vary)
@@ -153,7 +153,7 @@ ngx_http_trading_page_send(ngx_http_trading_call_t *call,
 
 /*
  * A copy of a page, with NGX_HTTP_TRADING_HEAD bytes of room before it and
- * one behind.  NGX_AGAIN: never rendered.  NGX_DECLINED: unreadable.
+ * one behind.  NO_PAGE: never rendered.  NGX_DECLINED: unreadable.
  */
 ngx_int_t
 ngx_http_trading_page_read(ngx_http_trading_call_t *call,
@@ -189,7 +189,7 @@ ngx_http_trading_page_read(ngx_http_trading_call_t *call,
         rc = trd_page_begin(call->board, page, attempt, &view);
 
         if (rc == TRD_NOT_FOUND) {
-            return NGX_AGAIN;
+            return NGX_HTTP_TRADING_NO_PAGE;
         }
 
         if (rc != TRD_OK) {

@@ -20,7 +20,8 @@ typedef struct {
 
 static const ngx_http_trading_status_t *ngx_http_trading_status(
     ngx_uint_t status);
-static ngx_int_t ngx_http_trading_allow(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trading_advise(ngx_http_request_t *r,
+    ngx_uint_t status);
 static ngx_int_t ngx_http_trading_document(ngx_http_trading_call_t *call,
     const ngx_http_trading_status_t *st, ngx_uint_t status, ngx_str_t *detail,
     ngx_flag_t members);
@@ -52,9 +53,12 @@ static const ngx_http_trading_status_t  ngx_http_trading_statuses[] = {
     { 404, "not_found", "Not found", "there is no such route" },
     { 405, "method_not_allowed", "Method not allowed",
       "this route does not take the method" },
+    { 406, "not_acceptable", "Not acceptable",
+      "no form of the answer is acceptable to the client" },
     { 408, "request_timeout", "Request timeout",
       "the request did not arrive in time" },
     { 409, "conflict", "Conflict", "the request conflicts with the state" },
+    { 410, "gone", "Gone", "the resource is no longer there" },
     { 411, "length_required", "Length required",
       "the request needs a Content-Length" },
     { 412, "precondition_failed", "Precondition failed",
@@ -68,6 +72,11 @@ static const ngx_http_trading_status_t  ngx_http_trading_statuses[] = {
       "the range lies outside" },
     { 421, "misdirected_request", "Misdirected request",
       "this server does not answer for that name" },
+    { 422, "unprocessable", "Unprocessable content",
+      "the request is well formed, but cannot be followed" },
+    { 425, "too_early", "Too early", "the request may be a replay" },
+    { 426, "upgrade_required", "Upgrade required",
+      "the route needs another protocol" },
     { 429, "too_many_requests", "Too many requests",
       "the rate limit is exceeded" },
     { 431, "header_too_large", "Header too large",
@@ -89,6 +98,8 @@ static const ngx_http_trading_status_t  ngx_http_trading_statuses[] = {
       "the service cannot answer now" },
     { 504, "gateway_timeout", "Gateway timeout",
       "the service behind did not answer in time" },
+    { 505, "version_not_supported", "Version not supported",
+      "the server does not speak this version of HTTP" },
     { 507, "insufficient_storage", "Insufficient storage",
       "the server has no room to store the request" }
 };
@@ -110,7 +121,7 @@ ngx_http_trading_fail(ngx_http_trading_call_t *call,
     mcf = ngx_http_get_module_main_conf(call->request,
                                         ngx_http_trading_module);
 
-    if (call->board && ngx_http_trading_board_lost(mcf)) {
+    if (call->board && !ngx_http_trading_board_whole(mcf)) {
 
         /* whatever was concluded was concluded from zeros */
 
@@ -159,26 +170,9 @@ ngx_int_t
 ngx_http_trading_problem_send(ngx_http_trading_call_t *call)
 {
     ngx_str_t                         detail;
-    ngx_http_request_t               *r;
     const ngx_http_trading_status_t  *st;
 
-    static ngx_str_t  retry = ngx_string("Retry-After");
-    static ngx_str_t  one = ngx_string("1");
-
-    r = call->request;
     st = &ngx_http_trading_problems[call->problem];
-
-    if (st->status == NGX_HTTP_SERVICE_UNAVAILABLE
-        && ngx_http_trading_header(r, &retry, &one) == NULL)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (st->status == NGX_HTTP_NOT_ALLOWED
-        && ngx_http_trading_allow(r) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
     detail.data = call->detail;
     detail.len = call->detail_len;
@@ -188,17 +182,7 @@ ngx_http_trading_problem_send(ngx_http_trading_call_t *call)
 }
 
 
-static ngx_int_t
-ngx_http_trading_allow(ngx_http_request_t *r)
-{
-    static ngx_str_t  allow = ngx_string("Allow");
-    static ngx_str_t  methods = ngx_string("GET, HEAD");
-
-    return ngx_http_trading_header(r, &allow, &methods) ? NGX_OK : NGX_ERROR;
-}
-
-
-/* where error_page leads; headers that tell what to do are left in place */
+/* where error_page leads; WWW-Authenticate and the like are left in place */
 ngx_int_t
 ngx_http_trading_problem_handler(ngx_http_request_t *r)
 {
@@ -208,9 +192,24 @@ ngx_http_trading_problem_handler(ngx_http_request_t *r)
     ngx_http_trading_call_t           call;
     const ngx_http_trading_status_t  *st;
 
+    status = r->err_status ? r->err_status : NGX_HTTP_NOT_FOUND;
+
     rc = ngx_http_discard_request_body(r);
 
-    if (rc != NGX_OK) {
+    if (rc == NGX_HTTP_BAD_REQUEST) {
+
+        /*
+         * A body that cannot be read, found only now.  It is said here,
+         * since error_page is not looked at a second time, and nothing more
+         * is read from the connection.
+         */
+
+        status = rc;
+        r->err_status = rc;
+        r->keepalive = 0;
+        r->lingering_close = 0;
+
+    } else if (rc != NGX_OK) {
         return rc;
     }
 
@@ -218,7 +217,6 @@ ngx_http_trading_problem_handler(ngx_http_request_t *r)
     call.request = r;
     call.route = &ngx_http_trading_problem_route;
 
-    status = r->err_status ? r->err_status : NGX_HTTP_NOT_FOUND;
     st = ngx_http_trading_status(status);
 
     if (status >= 494 && status <= 498) {
@@ -232,14 +230,6 @@ ngx_http_trading_problem_handler(ngx_http_request_t *r)
     ngx_http_clear_etag(r);
 
     r->headers_out.content_encoding = NULL;
-
-    /* nginx does not say what its static files take */
-
-    if (status == NGX_HTTP_NOT_ALLOWED
-        && ngx_http_trading_allow(r) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
     detail.data = (u_char *) st->detail;
     detail.len = ngx_strlen(st->detail);
@@ -257,6 +247,14 @@ ngx_http_trading_status(ngx_uint_t status)
         0, "error", "Error", "the request failed"
     };
 
+    static const ngx_http_trading_status_t  moved = {
+        0, "redirect", "Redirect", "see the Location header"
+    };
+
+    if (status >= NGX_HTTP_SPECIAL_RESPONSE && status < NGX_HTTP_BAD_REQUEST) {
+        return &moved;
+    }
+
     for (i = 0;
          i < sizeof(ngx_http_trading_statuses)
              / sizeof(ngx_http_trading_status_t);
@@ -268,6 +266,36 @@ ngx_http_trading_status(ngx_uint_t status)
     }
 
     return &other;
+}
+
+
+/* how to go on; nginx's own modules that answer 405 take what ours take */
+static ngx_int_t
+ngx_http_trading_advise(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  retry = ngx_string("Retry-After");
+    static ngx_str_t  one = ngx_string("1");
+    static ngx_str_t  allow = ngx_string("Allow");
+    static ngx_str_t  methods = ngx_string("GET, HEAD");
+
+    switch (status) {
+
+    case NGX_HTTP_NOT_ALLOWED:
+        h = ngx_http_trading_header(r, &allow, &methods);
+        break;
+
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        h = ngx_http_trading_header(r, &retry, &one);
+        break;
+
+    default:
+        return NGX_OK;
+    }
+
+    return h ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -336,7 +364,9 @@ ngx_http_trading_document(ngx_http_trading_call_t *call,
     r->headers_out.status = status;
     ngx_http_trading_type(r, &type);
 
-    if (ngx_http_trading_header(r, &cache, &no_store) == NULL) {
+    if (ngx_http_trading_header(r, &cache, &no_store) == NULL
+        || ngx_http_trading_advise(r, status) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -7,8 +7,8 @@
  * depend on what clients ask for.
  */
 
-#include "trd_apply.h"
 #include "ngx_http_trading_metrics.h"
+#include "trd_apply.h"
 
 #define NGX_HTTP_TRADING_TEXT_SIZE  (96 * 1024)
 

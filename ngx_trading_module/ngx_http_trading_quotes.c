@@ -8,8 +8,8 @@
  * is judged is that of the very quote that is sent.
  */
 
-#include "trd_quote_json.h"
 #include "ngx_http_trading_conf.h"
+#include "trd_quote_json.h"
 
 #define NGX_HTTP_TRADING_QUOTE_SIZE  640    /* of most quotes; see render() */
 #define NGX_HTTP_TRADING_SEED        0xcbf29ce484222325ULL
@@ -318,7 +318,7 @@ ngx_http_trading_join(ngx_http_trading_call_t *call,
                                       TRD_ENTRY_QUOTE),
                  &body);
 
-        if (rc == NGX_AGAIN) {
+        if (rc == NGX_HTTP_TRADING_NO_PAGE) {
             return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_QUOTE,
                                          "there is no quote of \"%s\" yet",
                                          in.symbol);
@@ -457,7 +457,7 @@ ngx_http_trading_written(ngx_http_trading_call_t *call, trd_writer_t *w,
     r = call->request;
     mcf = ngx_http_get_module_main_conf(r, ngx_http_trading_module);
 
-    if (ngx_http_trading_board_lost(mcf)) {
+    if (!ngx_http_trading_board_whole(mcf)) {
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_BOARD, "");
     }
 

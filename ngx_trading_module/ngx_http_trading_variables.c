@@ -5,8 +5,8 @@
  * Variables for logs, maps and headers.  None is cached across requests.
  */
 
-#include "trd_decimal.h"
 #include "ngx_http_trading_conf.h"
+#include "trd_decimal.h"
 
 #define NGX_HTTP_TRADING_LAST  (sizeof("trading_last_") - 1)
 
@@ -61,6 +61,47 @@ ngx_http_trading_add_variables(ngx_conf_t *cf)
 
         var->get_handler = v->get_handler;
         var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+/* nginx takes any name that begins like a prefix variable's: refuse those
+   that can never have a value */
+ngx_int_t
+ngx_http_trading_check_variables(ngx_conf_t *cf)
+{
+    size_t                      len;
+    ngx_str_t                  *name;
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+
+        name = &v[i].name;
+
+        if (name->len < NGX_HTTP_TRADING_LAST
+            || ngx_strncasecmp(name->data, (u_char *) "trading_last_",
+                               NGX_HTTP_TRADING_LAST)
+               != 0)
+        {
+            continue;
+        }
+
+        len = name->len - NGX_HTTP_TRADING_LAST;
+
+        if (len == 0 || len > TRD_SYMBOL_LEN) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "variable \"$%V\" names no instrument: its exchange "
+                          "symbol must follow, as in "
+                          "\"$trading_last_BTCUSDT\"", name);
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;

@@ -222,3 +222,48 @@ Content-Length: \d+
 GET /market/prices/BTC?fields=seq&x=1
 --- response_body chomp
 {"seq":1}
+
+
+
+=== TEST 16: a client that takes the market slowly gets all of it
+--- config
+    location /market/ {
+        trading_market;
+        limit_rate 1500;
+    }
+--- request
+GET /market/prices
+--- response_body_like chomp
+^\{"BTC":\{.*\}\}$
+--- timeout: 10
+
+
+
+=== TEST 17: and so does one that takes it compressed
+--- config
+    location /market/ {
+        trading_market;
+        limit_rate 500;
+    }
+--- request
+GET /market/prices
+--- more_headers
+Accept-Encoding: gzip
+--- response_headers
+Content-Encoding: gzip
+--- error_code: 200
+--- timeout: 10
+
+
+
+=== TEST 18: one quote, too
+--- config
+    location /market/ {
+        trading_market;
+        limit_rate 300;
+    }
+--- request
+GET /market/prices/BTC
+--- response_body_like chomp
+^\{"symbol":"BTC",.*\}$
+--- timeout: 10

@@ -276,7 +276,7 @@ def part_restart(n, seconds):
 
 def restart_once(port, state):
     with open(os.path.join(state, "run", "board"), "rb") as f:
-        f.seek(56)          # writer_pid
+        f.seek(48)          # writer_pid
         pid = int.from_bytes(f.read(4), "little")
     with open("/proc/%d/comm" % pid) as f:
         if f.read().strip() != "marketd":

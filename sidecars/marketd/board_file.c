@@ -21,6 +21,10 @@
 #include "tsd_log.h"
 
 
+#define BOARD_FILE_SEQS  (1ULL << 26)    /* reserved at a time */
+#define BOARD_FILE_SEQ   (1ULL << 49)    /* more than any board ever has */
+
+
 static int
 board_file_fail(const char *what, const char *path)
 {
@@ -59,12 +63,14 @@ board_file_old(const board_file_t *f, trd_board_t *old, void **base,
 
     *base = NULL;
 
-    fd = open(f->path, O_RDONLY | O_CLOEXEC);
+    /* whatever lies under the name must not hold us up: a pipe would */
+
+    fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd == -1) {
         return;
     }
 
-    if (fstat(fd, &st) == 0 && st.st_size > 0) {
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
         *size = (size_t) st.st_size;
         *base = mmap(NULL, *size, PROT_READ, MAP_SHARED, fd, 0);
     }
@@ -151,9 +157,55 @@ board_file_map(board_file_t *f)
 }
 
 
+/* reserves what the next second may need; a crash skips the rest */
+
+static int
+board_file_reserve(board_file_t *f, uint64_t seq)
+{
+    uint64_t  record[2];
+
+    if (seq + BOARD_FILE_SEQS / 2 <= f->reserved_seq) {
+        return 0;
+    }
+
+    record[0] = seq + BOARD_FILE_SEQS;
+    record[1] = f->generation;
+
+    if (pwrite(f->lock, record, sizeof(record), 0) != (ssize_t) sizeof(record))
+    {
+        return board_file_fail("pwrite", "board.lock");
+    }
+
+    f->reserved_seq = record[0];
+
+    return 0;
+}
+
+
+/* what a marketd before this one reserved, and for which generation */
+
+static void
+board_file_reserved(const board_file_t *f, uint64_t *seq,
+    uint64_t *generation)
+{
+    uint64_t  record[2];
+
+    *seq = 0;
+    *generation = 0;
+
+    if (pread(f->lock, record, sizeof(record), 0) == (ssize_t) sizeof(record)
+        && record[0] <= BOARD_FILE_SEQ)
+    {
+        *seq = record[0];
+        *generation = record[1];
+    }
+}
+
+
 int
 board_file_create(board_file_t *f, market_t *m, const char *run_dir,
-    const catalogue_t *catalogue, uint32_t capacity)
+    const catalogue_t *catalogue, const char *catalogue_path,
+    uint32_t capacity)
 {
     void               *base;
     size_t              size;
@@ -189,12 +241,14 @@ board_file_create(board_file_t *f, market_t *m, const char *run_dir,
 
     now = tsd_wall_ms();
     generation = (uint64_t) now;
-    seq = 0;
+    board_file_reserved(f, &seq, &f->last);
 
     board_file_old(f, &old, &base, &size);
 
     if (base) {
-        seq = trd_board_seq(&old);
+        if (old.generation == f->last) {
+            seq = trd_board_seq(&old);      /* ours: exactly where it was */
+        }
 
         if (old.generation >= generation) {
             generation = old.generation + 1;
@@ -203,17 +257,19 @@ board_file_create(board_file_t *f, market_t *m, const char *run_dir,
         (void) munmap(base, size);
     }
 
+    f->generation = generation;
+
+    if (board_file_reserve(f, seq) != 0) {
+        return -1;
+    }
+
     a = b = 0;
     rc = trd_board_create(&m->writer, f->base, f->size, &shape,
                           catalogue->instruments, catalogue->n, generation,
                           seq, now, (uint32_t) getpid(), &a, &b);
 
     if (rc != TRD_OK) {
-        tsd_log(TSD_LOG_ERROR, "bad_instruments",
-                "file=\"%s\" field=instruments[%u] reason=\"a name of %s is "
-                "also one of %s\"", "instruments.json", b,
-                catalogue->instruments[b].symbol,
-                catalogue->instruments[a].symbol);
+        catalogue_clash(catalogue_path, catalogue, a, b);
         return -1;
     }
 
@@ -240,8 +296,11 @@ board_file_carry(board_file_t *f, market_t *m)
         return;
     }
 
-    tsd_log(TSD_LOG_INFO, "quotes_carried", "count=%u generation=%llu",
-            market_carry(m, &old), (unsigned long long) old.generation);
+    /* a board that is not from here is no memory of ours */
+    if (old.generation == f->last) {
+        tsd_log(TSD_LOG_INFO, "quotes_carried", "count=%u generation=%llu",
+                market_carry(m, &old), (unsigned long long) old.generation);
+    }
 
     (void) munmap(base, size);
 }
@@ -280,13 +339,13 @@ board_file_check(board_file_t *f, market_t *m)
         return -1;
     }
 
-    if (board_file_statics(f, m) != f->statics_hash) {
+    if (++f->checks % 10 == 0 && board_file_statics(f, m) != f->statics_hash) {
         tsd_log(TSD_LOG_ERROR, "board_failed", "what=corrupted path=\"%s\"",
                 f->path);
         return -1;
     }
 
-    return 0;
+    return board_file_reserve(f, m->writer.seq);
 }
 
 

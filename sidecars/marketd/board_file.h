@@ -20,6 +20,13 @@ typedef struct {
     size_t    size;
     uint64_t  device, inode;
     uint64_t  statics_hash;     /* of what never changes */
+    unsigned  checks;
+    uint64_t  generation;
+    uint64_t  last;             /* generation of the board before ours */
+    uint64_t  reserved_seq;     /* kept in the lock file with the generation:
+                                   no board of this run directory had a
+                                   higher seq, so that seq goes on even if
+                                   the board is lost or another's */
 } board_file_t;
 
 /*
@@ -28,11 +35,13 @@ typedef struct {
  * market_init() by board_file_carry().  All: 0, or -1 after logging why.
  */
 int board_file_create(board_file_t *f, market_t *m, const char *run_dir,
-    const catalogue_t *catalogue, uint32_t capacity);
+    const catalogue_t *catalogue, const char *catalogue_path,
+    uint32_t capacity);
 void board_file_carry(board_file_t *f, market_t *m);
 int board_file_publish(board_file_t *f);
 
-/* Is our board still the one under that name, whole and unharmed? */
+/* Is our board still the one under that name and whole, and, looked at every
+   tenth time, unharmed where it never changes? */
 int board_file_check(board_file_t *f, market_t *m);
 
 void board_file_close(board_file_t *f);

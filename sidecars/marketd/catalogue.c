@@ -391,6 +391,13 @@ catalogue_read(catalogue_t *c, const char *file)
     list = json_object_get(root, "instruments");
     n = json_array_size(list);
 
+    if (json_object_size(root) > 1) {
+        tsd_log(TSD_LOG_ERROR, "bad_instruments",
+                "file=\"%s\" line=1 reason=\"only \"instruments\" may stand "
+                "at the top\"", file);
+        goto failed;
+    }
+
     if (!json_is_array(list) || n == 0 || n > CATALOGUE_MAX) {
         tsd_log(TSD_LOG_ERROR, "bad_instruments",
                 "file=\"%s\" line=1 field=instruments reason=\"a list of 1 to "
@@ -429,6 +436,24 @@ failed:
     catalogue_free(c);
 
     return -1;
+}
+
+
+void
+catalogue_clash(const char *file, const catalogue_t *c, uint32_t a,
+    uint32_t b)
+{
+    char  *text;
+
+    text = catalogue_text(file);
+
+    tsd_log(TSD_LOG_ERROR, "bad_instruments",
+            "file=\"%s\" line=%u field=instruments[%u].symbol reason=\"a name "
+            "of %s is also one of %s\"", file,
+            text ? catalogue_line(text, b, "symbol") : 0, b,
+            c->instruments[b].symbol, c->instruments[a].symbol);
+
+    free(text);
 }
 
 

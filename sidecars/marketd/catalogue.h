@@ -29,4 +29,8 @@ typedef struct {
 int catalogue_read(catalogue_t *c, const char *file);
 void catalogue_free(catalogue_t *c);
 
+/* logs that b has an alias of a, with the file's line */
+void catalogue_clash(const char *file, const catalogue_t *c, uint32_t a,
+    uint32_t b);
+
 #endif /* MARKETD_CATALOGUE_H */

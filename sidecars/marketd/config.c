@@ -64,7 +64,9 @@ static const config_setting_t  config_settings[] = {
     { "BINANCE_WS_URL", CONFIG_TEXT, config_at(binance_ws_url),
       "wss://stream.binance.com:9443", 0, 0 },
     { "BINANCE_STREAMS", CONFIG_TEXT, config_at(binance_streams),
-      "trade,bookTicker,ticker", 0, 0 },
+      "trade,bookTicker,ticker,kline_1m,depth20@100ms", 0, 0 },
+    { "BINANCE_BACKFILL", CONFIG_U32, config_at(binance_backfill), "1",
+      0, 1 },
     { "TLS_CA_FILE", CONFIG_TEXT, config_at(ca_file), NULL, 0, 0 },
     { "FEED_CONNECT_TIMEOUT_MS", CONFIG_U32, config_at(connect_timeout_ms),
       "10000", 100, 120000 },
@@ -123,8 +125,9 @@ static const config_setting_t  config_settings[] = {
 
 /* a variable that begins so is meant for us */
 static const char *const  config_prefixes[] = {
-    "TRADING_", "BINANCE_", "SIMULATOR_", "FEED_", "BOARD_", "FOREX_",
-    "METALS_", "REPLAY_", "TAPE_", NULL
+    "TRADING_", "BINANCE_", "SIMULATOR_", "FEED_", "BOARD_", "INSTRUMENTS_",
+    "MARKET_PAGE_", "PAGE_INTERVAL_", "MAX_JUMP_", "MAX_FUTURE_", "TLS_CA_",
+    "FOREX_", "METALS_", "REPLAY_", "TAPE_", NULL
 };
 
 
@@ -153,17 +156,37 @@ config_number(const config_setting_t *s, const char *value, uint64_t *n)
 static int
 config_time(const char *value, int64_t *ms)
 {
-    int      y, mo, d, h, mi, s, end;
-    int64_t  days;
+    int          y, mo, d, h, mi, s, last;
+    size_t       i;
+    int64_t      days;
+    const char  *form;
 
-    end = 0;
+    form = "0000-00-00T00:00:00Z";
 
-    if (sscanf(value, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &y, &mo, &d, &h, &mi, &s,
-               &end)
-        != 6
-        || end == 0 || value[end] != '\0'
-        || y < 1970 || mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23
-        || h < 0 || mi < 0 || mi > 59 || s < 0 || s > 59)
+    if (strlen(value) != strlen(form)) {
+        return -1;
+    }
+
+    /* sscanf() would also take signs, blanks and single digits */
+    for (i = 0; form[i]; i++) {
+        if (form[i] == '0' ? value[i] < '0' || value[i] > '9'
+                           : value[i] != form[i])
+        {
+            return -1;
+        }
+    }
+
+    if (sscanf(value, "%4d-%2d-%2dT%2d:%2d:%2dZ", &y, &mo, &d, &h, &mi, &s)
+        != 6)
+    {
+        return -1;
+    }
+
+    last = mo == 2 ? 28 + (y % 4 == 0 && (y % 100 != 0 || y % 400 == 0))
+                   : 30 + (mo + (mo > 7)) % 2;
+
+    if (y < 1970 || mo < 1 || mo > 12 || d < 1 || d > last || h > 23
+        || mi > 59 || s > 59)
     {
         return -1;
     }

@@ -27,7 +27,7 @@
 #define MARKETD_BEAT_MS   20
 #define MARKETD_SWEEP_MS  50
 #define MARKETD_CLOCK     20      /* sweeps between looks at the candles */
-#define MARKETD_CHECK_MS  1000
+#define MARKETD_CHECK_MS  100
 #define MARKETD_SOURCES   5
 
 typedef struct {
@@ -263,7 +263,8 @@ marketd_start(marketd_t *d)
     }
 
     if (board_file_create(&d->file, &d->market, d->config.run_dir,
-                          &d->catalogue, d->config.capacity) != 0
+                          &d->catalogue, d->config.catalogue,
+                          d->config.capacity) != 0
         || market_init(&d->market, &d->config, &d->catalogue) != 0
         || marketd_loop_init(d) != 0)
     {

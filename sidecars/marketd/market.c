@@ -324,6 +324,11 @@ market_carry_quote(market_t *m, uint32_t instrument, const trd_quote_t *q)
     s->trade_ms = q->exchange_ms;
     s->day_ms = q->exchange_ms;
 
+    /* a book, which has no time, must not freshen an old last price */
+    if (q->has & TRD_HAS_TIME) {
+        s->lag_ms = m->now_ms - q->exchange_ms;
+    }
+
     m->quoted++;
     atomic_store_explicit(&m->writer.header->quoted, m->quoted,
                           memory_order_relaxed);

@@ -141,6 +141,7 @@ pages_begin(pages_t *p, const market_t *m, const fragment_t *fragments)
     memset(p, 0, sizeof(*p));
     p->m = m;
     p->fragments = fragments;
+    p->now_ms = m->now_ms;
 
     for (i = 0; i < m->catalogue->n; i++) {
         q = &m->states[i].quote;
@@ -293,7 +294,7 @@ pages_overview(const pages_t *p, trd_writer_t *w)
     unsigned  c;
 
     trd_write_lit(w, "{\"timestamp\":");
-    trd_write_time(w, p->m->now_ms);
+    trd_write_time(w, p->now_ms);
     pages_u64(w, ",\"seq\":", p->m->writer.seq);
     pages_u64(w, ",\"total_instruments\":", p->all.total);
     pages_u64(w, ",\"quoted_instruments\":", p->m->quoted);
@@ -334,7 +335,7 @@ pages_binary(const pages_t *p, trd_writer_t *w)
     f = p->fragments;
 
     trd_write_lit(w, "{\"timestamp\":");
-    trd_write_time(w, p->m->now_ms);
+    trd_write_time(w, p->now_ms);
     pages_u64(w, ",\"seq\":", p->m->writer.seq);
     pages_u64(w, ",\"total_signals\":", p->all.signals);
     pages_u64(w, ",\"bullish_signals\":", p->all.bullish);
@@ -405,7 +406,7 @@ static void
 pages_stream(const pages_t *p, trd_writer_t *w)
 {
     trd_write_lit(w, "{\"timestamp\":");
-    trd_write_time(w, p->m->now_ms);
+    trd_write_time(w, p->now_ms);
     pages_u64(w, ",\"seq\":", p->m->writer.seq);
     pages_u64(w, ",\"total_signals\":", p->all.signals);
     trd_write_lit(w, ",\"stream\":");
@@ -421,7 +422,7 @@ pages_analysis(const pages_t *p, trd_writer_t *w)
     const pages_class_t  *c;
 
     trd_write_lit(w, "{\"timestamp\":");
-    trd_write_time(w, p->m->now_ms);
+    trd_write_time(w, p->now_ms);
     pages_u64(w, ",\"seq\":", p->m->writer.seq);
     trd_write_lit(w, ",\"model\":\"threshold\",\"asset_class_analysis\":{");
 
@@ -467,7 +468,7 @@ pages_recommendations(const pages_t *p, trd_writer_t *w)
     unsigned  i;
 
     trd_write_lit(w, "{\"timestamp\":");
-    trd_write_time(w, p->m->now_ms);
+    trd_write_time(w, p->now_ms);
     pages_u64(w, ",\"seq\":", p->m->writer.seq);
     trd_write_lit(w, ",\"model\":\"threshold\"");
 
@@ -622,7 +623,7 @@ pages_write(const pages_t *p, unsigned page, trd_writer_t *w)
 
     case TRD_PAGE_SUMMARY:
         trd_write_lit(w, "{\"timestamp\":");
-        trd_write_time(w, p->m->now_ms);
+        trd_write_time(w, p->now_ms);
         pages_u64(w, ",\"seq\":", p->m->writer.seq);
         trd_write_lit(w, ",\"market_data\":");
         pages_keyed(p, w, TRD_ENTRY_QUOTE, -1);

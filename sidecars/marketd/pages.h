@@ -42,6 +42,7 @@ typedef struct {
 typedef struct {
     const market_t    *m;
     const fragment_t  *fragments;
+    int64_t            now_ms;          /* what the pages say of their time */
     pages_class_t      all;
     pages_class_t      by_class[TRD_CLASS_N];
     uint32_t           gainers[PAGES_TOP], losers[PAGES_TOP];

@@ -33,6 +33,7 @@ struct render_s {
     int                 market_dirty;
     uint64_t            gzip_seq;   /* what the gzip pages show */
     uint64_t            plain_seq;  /* what the plain ones show */
+    int64_t             plain_ms;   /* the time that they state */
     int                 static_done;
     int64_t             next_us;            /* next round, at the earliest */
     int64_t             next_market_us;
@@ -259,11 +260,15 @@ render_instrument(render_t *r, uint32_t instrument)
 
     for (i = 0; i < FRAGMENTS; i++) {
 
-        if (f->len[i] == 0) {
+        page = trd_writer_entry_page(&m->writer, instrument, i);
+
+        /* an empty body withdraws what stood there before */
+        if (f->len[i] == 0
+            && atomic_load_explicit(&page->version, memory_order_relaxed) == 0)
+        {
             continue;
         }
 
-        page = trd_writer_entry_page(&m->writer, instrument, i);
         to = trd_page_next(&m->writer, page, &size);
 
         memcpy(to, f->body[i], f->len[i]);
@@ -322,6 +327,15 @@ render_market(render_t *r, int gzip)
     }
 
     pages_begin(&p, r->m, r->fragments);
+
+    /* rendered once more for the compressor: one seq, and so one ETag, is
+       one body, its time included */
+
+    if (r->static_done && seq == r->plain_seq) {
+        p.now_ms = r->plain_ms;
+    }
+
+    r->plain_ms = p.now_ms;
 
     for (page = 0; page < TRD_PAGE_N; page++) {
 

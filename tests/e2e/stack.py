@@ -235,7 +235,9 @@ class Stack:
                'FOREX_API_URL': 'http://127.0.0.1:1',
                'TRADING_SOURCE': 'simulator', 'LOG_LEVEL': 'info'}
         if ASAN:
-            env['UBSAN_OPTIONS'] = 'print_stacktrace=1'
+            # to write into a file that was cut short ends a writer: its due
+            env.update(UBSAN_OPTIONS='print_stacktrace=1',
+                       ASAN_OPTIONS='handle_sigbus=0')
         env.update((k, str(v)) for k, v in self.env.items())
         return env
 
@@ -407,6 +409,8 @@ class Stack:
                 failures.append(str(failure))
         if self.supervisor:
             self.supervisor.join(10)
+            if self.marketd.alive():        # started as it was told to end
+                self.marketd.stop()
         if self.feed:
             self.feed.stop()
         self.logs = {path.name: path.read_text(errors='replace')

@@ -25,6 +25,7 @@ from oracle import Oracle                                       # noqa: E402
 
 FIXTURES = ROOT / 'tests' / 'feed' / 'fixtures'
 BASIC = FIXTURES / 'stream-basic.log'
+END_MS = 1750000020000         # of the recording; its REST is 20 s older
 # long enough that nothing turns stale while it is compared
 CATALOGUE = crypto(stale_after_ms=60000)
 
@@ -37,8 +38,9 @@ class FixtureFeed(unittest.TestCase):
         catalogue = catalogue or CATALOGUE
         record = Path(self.directory()) / 'record.log'
         stack = Stack(
-            feed=['--play', BASIC, '--speed', 'max', '--shift', 'now',
-                  '--hold', '--paused', '--record', record, *feed],
+            feed=['--play', BASIC, '--speed', 'max', '--shift',
+                  int(time.time() * 1000) - END_MS - 500, '--hold',
+                  '--paused', '--record', record, *feed],
             env={'BINANCE_STREAMS': streams, 'MAX_JUMP_BP': 0, **(env or {})},
             catalogue=catalogue, marketd=False)
         self.stack = stack

@@ -13,7 +13,8 @@ Rules
   last       trade p, if t is above every trade id seen (or the trade is
              refused as old); 24hrTicker c if its L is not below them; REST
              lastPrice if lastId is not below them; 24hrMiniTicker c if its E
-             is not before the newest trade's E.
+             is neither before the newest trade's E nor before the time of the
+             24 h values held.
   bid, ask   bookTicker by u (an equal or older u never overwrites); those of
              24hrTicker and REST only until the connection's first bookTicker,
              and only if they are not older than the 24 h values held.
@@ -228,7 +229,7 @@ class Oracle:
         day = self._day(event, 'ohlvq')
         quote = self.quote(event['s'])
         quote.time_ms = max(quote.time_ms, at)
-        if at >= quote.trade_ms:
+        if at >= quote.trade_ms and at >= quote.day_ms:
             quote.last = value
         self._set_day(quote, at, day)
 

@@ -2,187 +2,208 @@
  * Copyright (C) the ngx_trading authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * A whole market without a process around it: board in memory, renderer,
- * loop, and a tape if asked for; and temporary directories for tapes.
+ * marketd's engine in memory, without network, files or timers: a catalogue
+ * made up, a board, a renderer that runs when told, and a clock that stands.
  */
 
 #ifndef MARKET_FIXTURE_H
 #define MARKET_FIXTURE_H
 
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "market_tape.h"
+#include <jansson.h>
+#include <zlib.h>
+
 #include "render.h"
-#include "source.h"
 #include "trd_decimal.h"
 
-#define MARKET_INSTRUMENTS  2
+#define MARKET_NOW  1767225600000LL         /* 2026-01-01 */
 
 typedef struct {
-    marketd_config_t     config;
-    trd_instrument_t     instruments[MARKET_INSTRUMENTS];
-    catalogue_sim_t      sim[MARKET_INSTRUMENTS];
-    catalogue_t          catalogue;
-    market_t             market;
-    trd_source_stats_t  *stats;
-    void                *memory;
-    uint64_t             size;
-    struct event_base   *base;
-    source_t             source;
-    uint32_t             numbers[MARKET_INSTRUMENTS];
+    market_t              m;
+    marketd_config_t      config;
+    catalogue_t           catalogue;
+    trd_board_shape_t     shape;
+    trd_source_stats_t   *stats;
+    void                 *mem;
+    size_t                size;
+    trd_board_t           b;
 } market_fixture_t;
 
 
+/* I000 of class 0, I001 of class 1 ...; stale after 1000 ms + 100 ms each */
 static inline void
-market_fixture_up(market_fixture_t *f, trd_source_t source)
+market_fixture_catalogue(catalogue_t *c, uint32_t n)
 {
-    uint32_t           i, a, b;
-    trd_board_shape_t  shape;
+    uint32_t           i;
+    trd_instrument_t  *in;
 
-    static const char *const  names[] = { "BTC", "ETH" };
+    c->n = n;
+    c->instruments = calloc(n, sizeof(*c->instruments));
+    c->sim = calloc(n, sizeof(*c->sim));
 
-    for (i = 0; i < MARKET_INSTRUMENTS; i++) {
-        trd_instrument_t  *in = &f->instruments[i];
-
-        memset(in, 0, sizeof(*in));
-        strcpy(in->symbol, names[i]);
-        strcpy(in->base, names[i]);
-        strcpy(in->quote, "USDT");
+    for (i = 0; i < n; i++) {
+        in = &c->instruments[i];
+        (void) snprintf(in->symbol, sizeof(in->symbol), "I%03u", i);
         (void) snprintf(in->exchange_symbol, sizeof(in->exchange_symbol),
-                        "%sUSDT", names[i]);
-        in->source = (uint8_t) source;
+                        "I%03uUSDT", i);
+        (void) snprintf(in->base, sizeof(in->base), "I%03u", i);
+        (void) snprintf(in->quote, sizeof(in->quote), "USDT");
+        in->asset_class = (uint8_t) (i % TRD_CLASS_N);
+        in->source = TRD_SOURCE_BINANCE;
         in->price_places = 2;
+        in->lot_places = 4;
+        in->stale_after_ms = 1000 + 100 * i;
         in->price_tick_e8 = 1000000;
-        in->lot_step_e8 = 1000;
-        in->stale_after_ms = 10000;
-        f->sim[i].price_e8 = (i ? 3000 : 60000) * TRD_E8;
-        f->sim[i].volatility_e8 = 3000000;
-        f->sim[i].spread_e8 = 1000;
-        f->sim[i].volume_e8 = 10000 * TRD_E8;
-        f->numbers[i] = i;
+        in->lot_step_e8 = 10000;
+        in->min_notional_e8 = 500000000;
+    }
+}
+
+
+/* f->catalogue is filled; first_seq as of the board before */
+static inline void
+market_fixture_start(market_fixture_t *f, uint64_t first_seq)
+{
+    uint32_t     a, b;
+    const char  *why;
+
+    f->shape = (trd_board_shape_t) { f->catalogue.n, 256, 1, 1, 1 };
+    f->size = (size_t) trd_board_size(&f->shape);
+
+    if (posix_memalign(&f->mem, 64, f->size) != 0) {
+        abort();
     }
 
-    memset(&f->market, 0, sizeof(f->market));
-    f->catalogue.instruments = f->instruments;
-    f->catalogue.sim = f->sim;
-    f->catalogue.n = MARKET_INSTRUMENTS;
+    memset(f->mem, 0, f->size);
+    memset(&f->m, 0, sizeof(f->m));
+    memset(&f->config, 0, sizeof(f->config));
     f->config.max_jump_bp = 2000;
     f->config.max_future_ms = 5000;
-    f->config.page_interval_us = 500;
-    f->config.market_interval_ms = 25;
 
-    trd_board_shape_default(&shape);
-    shape.capacity = MARKET_INSTRUMENTS;
-    f->size = trd_board_size(&shape);
-    f->memory = aligned_alloc(4096, (f->size + 4095) / 4096 * 4096);
-    f->base = event_base_new();
-
-    if (f->memory == NULL || f->base == NULL) {
-        abort();
-    }
-
-    memset(f->memory, 0, f->size);
-
-    if (trd_board_create(&f->market.writer, f->memory, f->size, &shape,
-                         f->instruments, MARKET_INSTRUMENTS, 1, 0, 0, 0, &a,
-                         &b)
-        != TRD_OK
-        || market_init(&f->market, &f->config, &f->catalogue) != 0
-        || render_create(&f->market, f->base) == NULL
-        || market_tape_open(&f->market) != 0)
+    if (trd_board_create(&f->m.writer, f->mem, f->size, &f->shape,
+                         f->catalogue.instruments, f->catalogue.n, 3,
+                         first_seq, MARKET_NOW, 4711, &a, &b) != TRD_OK
+        || trd_board_open(&f->b, f->mem, f->size, &why) != TRD_OK
+        || market_init(&f->m, &f->config, &f->catalogue) != 0
+        || render_create(&f->m, NULL) == NULL)
     {
         abort();
     }
 
-    f->stats = &f->market.writer.sources[0];
-    atomic_store(&f->stats->source, (uint32_t) source);
+    market_set_clock(&f->m, MARKET_NOW);
+    f->stats = &f->m.writer.sources[0];
+    atomic_store(&f->stats->source, TRD_SOURCE_BINANCE);
 }
 
 
 static inline void
-market_fixture_down(market_fixture_t *f)
+market_fixture_stop(market_fixture_t *f)
 {
-    if (f->source.data) {
-        f->source.ops->stop(&f->source);
-    }
-
-    market_tape_close(&f->market);
-    render_free(f->market.render);
-    event_base_free(f->base);
-    market_free(&f->market);
-    free(f->memory);
+    render_free(f->m.render);
+    market_free(&f->m);
+    catalogue_free(&f->catalogue);
+    free(f->mem);
 }
 
 
-/* Starts a source and runs the loop until it has nothing more to do. */
-
-static inline int
-market_fixture_run(market_fixture_t *f, const source_ops_t *ops)
+/* a whole ticker of that price and open, at the market's time */
+static inline trd_update_t
+market_fixture_ticker(const market_fixture_t *f, int64_t last_e8,
+    int64_t open_e8)
 {
-    memset(&f->source, 0, sizeof(f->source));
-    f->source.ops = ops;
-    f->source.base = f->base;
-    f->source.market = &f->market;
-    f->source.config = &f->config;
-    f->source.stats = f->stats;
-    f->source.instruments = f->numbers;
-    f->source.n = MARKET_INSTRUMENTS;
+    trd_update_t  u;
 
-    if (ops->start(&f->source) != 0) {
-        return -1;
-    }
+    memset(&u, 0, sizeof(u));
+    u.kind = TRD_UPDATE_QUOTE;
+    u.has = 0x2ff;
+    u.last_e8 = last_e8;
+    u.bid_e8 = last_e8 - 1;
+    u.ask_e8 = last_e8 + 1;
+    u.open_e8 = open_e8;
+    u.high_e8 = last_e8 + open_e8;
+    u.low_e8 = 1;
+    u.volume_e8 = 2000000 * TRD_E8;
+    u.quote_volume_e8 = 5;
+    u.exchange_ms = f->m.now_ms;
 
-    while (ops->id == TRD_SOURCE_REPLAY
-           ? atomic_load(&f->stats->state) != TRD_STATE_DOWN
-           : atomic_load(&f->stats->messages) < f->config.sim_updates)
-    {
-        event_base_loop(f->base, EVLOOP_ONCE);
-    }
-
-    return 0;
+    return u;
 }
 
 
-/* A temporary directory, whose name is put into buf. */
+/* the body of a page, NUL-ended and the caller's; NULL if there is none */
+static inline char *
+market_fixture_body(const trd_board_t *b, const trd_page_t *page,
+    trd_page_view_t *view)
+{
+    char  *body;
+
+    if (trd_page_begin(b, page, 0, view) != TRD_OK) {
+        return NULL;
+    }
+
+    body = malloc((size_t) view->len + 1);
+
+    if (trd_page_copy(view, body) != TRD_OK) {
+        free(body);
+        return NULL;
+    }
+
+    body[view->len] = '\0';
+
+    return body;
+}
+
 
 static inline char *
-market_fixture_dir(char *buf)
+market_fixture_gunzip(const char *gzip, size_t len, size_t *plain_len)
 {
-    const char  *tmp = getenv("TMPDIR");
+    char      *plain;
+    size_t     size;
+    z_stream   z;
 
-    (void) sprintf(buf, "%.80s/tape-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    size = 64 << 20;
+    plain = malloc(size);
+    memset(&z, 0, sizeof(z));
+    z.next_in = (Bytef *) (uintptr_t) gzip;
+    z.avail_in = (uInt) len;
+    z.next_out = (Bytef *) plain;
+    z.avail_out = (uInt) size;
 
-    if (mkdtemp(buf) == NULL) {
-        abort();
+    if (inflateInit2(&z, 15 + 16) != Z_OK
+        || inflate(&z, Z_FINISH) != Z_STREAM_END || z.avail_in != 0)
+    {
+        (void) inflateEnd(&z);
+        free(plain);
+        return NULL;
     }
 
-    return buf;
+    *plain_len = size - z.avail_out;
+    (void) inflateEnd(&z);
+
+    return plain;
 }
 
 
-static inline void
-market_fixture_rmdir(const char *dir)
+static inline json_t *
+market_fixture_page(const market_fixture_t *f, unsigned page)
 {
-    char    pattern[160];
-    size_t  i;
-    glob_t  found;
+    char             *body;
+    json_t           *o;
+    trd_page_view_t   view;
 
-    (void) snprintf(pattern, sizeof(pattern), "%s/*", dir);
+    body = market_fixture_body(&f->b, trd_board_page(&f->b, page, 0), &view);
 
-    if (glob(pattern, 0, NULL, &found) == 0) {
-        for (i = 0; i < found.gl_pathc; i++) {
-            (void) unlink(found.gl_pathv[i]);
-        }
-
-        globfree(&found);
+    if (body == NULL) {
+        return NULL;
     }
 
-    (void) rmdir(dir);
+    o = json_loadb(body, view.len, JSON_REJECT_DUPLICATES, NULL);
+    free(body);
+
+    return o;
 }
 
 #endif /* MARKET_FIXTURE_H */

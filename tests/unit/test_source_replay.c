@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "market_fixture.h"
+#include "tape_fixture.h"
 #include "tsd_log.h"
 
 #define RECORDING  "../shared/data/binance-ws/hft-spot-btcusdt-20240808.log.gz"

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "market_fixture.h"
+#include "tape_fixture.h"
 #include "recordings.h"
 #include "trd_binance.h"
 #include "tsd_log.h"
