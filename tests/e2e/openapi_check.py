@@ -42,31 +42,32 @@ class Checker:
     def faults(self, value, schema, where='$', at='', seen=None):
         """What is wrong, as a list of sentences; `at` names the schema."""
         own = set() if seen is None else seen
-        out = list(self._faults(value, schema, where, at, own, True))
+        out = list(self._faults(value, schema, where, at, own))
         if seen is None and not out:
             self.seen |= own
         return out
 
-    def _flat(self, schema):
-        """Keywords of a schema and of all that it refers to, as one list."""
+    def _flat(self, schema, at):
+        """(where, keywords) of a schema and of all that it refers to."""
         if '$ref' in schema:
-            yield from self._flat(self.resolve(schema['$ref']))
+            yield from self._flat(self.resolve(schema['$ref']),
+                                  schema['$ref'])
         for item in schema.get('allOf', ()):
-            yield from self._flat(item)
-        yield {key: value for key, value in schema.items()
-               if key not in ('$ref', 'allOf')}
+            yield from self._flat(item, at)
+        yield at, {key: value for key, value in schema.items()
+                   if key not in ('$ref', 'allOf')}
 
-    def _faults(self, value, schema, where, at, seen, closed):
+    def _faults(self, value, schema, where, at, seen):
+        parts = list(self._flat(schema, at))
         at = schema.get('$ref', at)
-        parts = list(self._flat(schema))
         properties, more, listed = {}, None, False
-        for part in parts:
+        for place, part in parts:
             if 'properties' in part:
                 listed = True
                 for key, sub in part['properties'].items():
-                    properties.setdefault(key, []).append(sub)
+                    properties.setdefault(key, []).append((place, sub))
             more = part.get('additionalProperties', more)
-        for part in parts:
+        for place, part in parts:
             for key, want in part.items():
                 if key in ANNOTATIONS or key in ('properties',
                                                  'additionalProperties'):
@@ -76,7 +77,7 @@ class Checker:
                     yield f'{where}: the schema says "{key}", unknown here'
                     continue
                 if key in ('items', 'anyOf'):
-                    yield from rule(value, want, where, f'{at}/{key}', seen)
+                    yield from rule(value, want, where, f'{place}/{key}', seen)
                 elif not rule(value, want):
                     yield f'{where}: {value!r:.80} against {key} {want!r:.80}'
         if not isinstance(value, dict):
@@ -84,28 +85,25 @@ class Checker:
         for key, item in value.items():
             inside = f'{where}.{key}'
             if key in properties:
-                seen.add((at, key))
-                for sub in properties[key]:
+                for place, sub in properties[key]:
+                    seen.add((place, key))
                     yield from self._faults(item, sub, inside,
-                                            f'{at}/{key}', seen, closed)
+                                            f'{place}/{key}', seen)
             elif isinstance(more, dict):
-                yield from self._faults(item, more, inside, f'{at}/*', seen,
-                                        closed)
+                yield from self._faults(item, more, inside, f'{at}/*', seen)
             elif listed and more is not True:
                 yield f'{inside}: is served and not described'
 
     def _items(self, value, want, where, at, seen):
         if isinstance(value, list):
             for i, item in enumerate(value):
-                yield from self._faults(item, want, f'{where}[{i}]', at, seen,
-                                        True)
+                yield from self._faults(item, want, f'{where}[{i}]', at, seen)
 
     def _anyOf(self, value, want, where, at, seen):
         tried = []
         for i, sub in enumerate(want):
             own = set()
-            faults = list(self._faults(value, sub, where, f'{at}/{i}', own,
-                                       True))
+            faults = list(self._faults(value, sub, where, f'{at}/{i}', own))
             if not faults:
                 seen |= own
                 return

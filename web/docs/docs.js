@@ -48,10 +48,12 @@
         nestedBackground: c.nest, linesColor: c.line,
         typeNameColor: c.soft, typeTitleColor: c.soft,
       },
+      spacing: { unit: 5, sectionHorizontal: 36, sectionVertical: 22 },
       sidebar: {
         backgroundColor: c.side, textColor: c.text, activeTextColor: c.accent,
         width: '270px',
       },
+      fab: { backgroundColor: c.side, color: c.accent },
       rightPanel: { backgroundColor: c.right, textColor: '#e2e8f0' },
       codeBlock: { backgroundColor: c.code },
       typography: {
