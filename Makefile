@@ -86,7 +86,7 @@ $(B)/marketd: $(call obj,sidecars/marketd/main.c) $(LIBMARKETD) $(LIBTRD)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SIDE_LIBS)
 
 $(B)/tradingctl: $(call obj,$(CTL_SRC) $(COMMON_SRC)) $(LIBTRD)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lzstd -lcrypto -lpthread -lm
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcurl -lz -lzstd -lcrypto -lpthread -lm
 
 $(B)/%: $(B)/obj/tests/tools/%.o $(LIBMARKETD) $(LIBTRD)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SIDE_LIBS)

@@ -16,6 +16,16 @@
 
 
 static const ctl_command_t  ctl_commands[] = {
+    { "top", "[--run-dir DIR] [--url URL] [--interval MS] [--once] [--json]",
+      "a live view of quotes, feeds, writer and workers", ctl_top },
+    { "quotes", "[SYMBOL...] [--run-dir DIR] [--watch] [--json]",
+      "quotes now, or with --watch each that changes", ctl_quotes },
+    { "board", "[--run-dir DIR] [--json]",
+      "what the board holds; checks every hash in it", ctl_board_command },
+    { "signals", "backtest FILE [--timeframe 1M|5M|15M|1H|4H|1D] "
+                 "[--fit PERCENT] [--json]",
+      "what the signals would have been worth on a file of candles",
+      ctl_signals },
     { "tape", "info|cat|verify PATH [--raw] [--json] [--seq N] [--time MS] "
               "[--limit N]",
       "looks into a tape, or proves it", ctl_tape },
@@ -35,6 +45,9 @@ ctl_help(FILE *to)
     }
 
     (void) fprintf(to, "\n--json: one JSON object, or one a line.\n"
+                       "--run-dir: where the board is; without it "
+                       "TRADING_RUN_DIR, /run/trading,\n"
+                       "or ./var/run if only that has one.\n"
                        "Exit status: 0 well, 1 not, 2 called wrongly.\n");
 }
 
@@ -165,9 +178,17 @@ main(int argc, char **argv)
     (void) tsd_log_init("tradingctl", "warn", "text");
 
     for (c = ctl_commands; c->name; c++) {
-        if (strcmp(c->name, argv[1]) == 0) {
-            return c->run(argc - 1, argv + 1);
+        if (strcmp(c->name, argv[1]) != 0) {
+            continue;
         }
+
+        if (argc > 2 && strcmp(argv[2], "--help") == 0) {
+            (void) printf("usage: tradingctl %s %s\n    %s\n", c->name,
+                          c->usage, c->what);
+            return CTL_OK;
+        }
+
+        return c->run(argc - 1, argv + 1);
     }
 
     (void) fprintf(stderr, "tradingctl: no command \"%s\"\n", argv[1]);

@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+#include "trd_quote.h"
+
 /* what a command returns, and the process with it */
 #define CTL_OK      0
 #define CTL_FAILED  1           /* it ran, and the answer is bad */
@@ -28,6 +30,10 @@ typedef struct {
 } ctl_command_t;
 
 int ctl_tape(int argc, char **argv);
+int ctl_top(int argc, char **argv);
+int ctl_quotes(int argc, char **argv);
+int ctl_board_command(int argc, char **argv);
+int ctl_signals(int argc, char **argv);
 
 /*
  * Takes the option --name out of argv; 1 if it was there.  With value != NULL
@@ -47,5 +53,26 @@ void ctl_progress(const char *what, uint64_t done, uint64_t total);
 
 /* A JSON string, quoted, on standard output. */
 void ctl_json(const char *s);
+
+/* A quote as /market/prices/{symbol} has it, on standard output. */
+void ctl_json_quote(const trd_instrument_t *in, const trd_quote_t *quote);
+
+/* A whole number of at most 18 digits: 0, or -1. */
+int ctl_number(const char *text, uint64_t *n);
+
+/* RFC 3339, TRD_TIME_LEN and a NUL; "-" out of range */
+void ctl_time(int64_t ms, char *out);
+
+/* Short words: "120ms" "3.2s" "4m05" "-"; "1,234,567"; "99.5"; "<128us" (see
+   ctl_lag()); "43250.12", "-" if the quote has not that bit; "+1.25"; the
+   source as on the wire. */
+void ctl_text_age(int64_t ms, char out[32]);
+void ctl_text_count(uint64_t n, char out[32]);
+void ctl_text_rate(double n, char out[32]);
+void ctl_text_lag(uint64_t us, char out[32]);
+void ctl_text_price(const trd_instrument_t *in, const trd_quote_t *q,
+    uint32_t bit, int64_t e8, char out[32]);
+void ctl_text_change(const trd_quote_t *q, char out[32]);
+void ctl_text_source(const trd_quote_t *q, char out[32]);
 
 #endif /* TRADINGCTL_H */

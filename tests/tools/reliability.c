@@ -24,10 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <zlib.h>
-
 #include "trd_backtest.h"
-#include "trd_decimal.h"
+#include "tsd_ohlcv.h"
 
 #define MAX_ROWS  1000000
 
@@ -37,51 +35,35 @@ static trd_backtest_t   bt;
 
 
 static int
-field(char **p, int64_t *e8)
-{
-    char    *s;
-    size_t   len;
-
-    s = *p;
-    len = strcspn(s, ",\r\n");
-    *p = s + len + (s[len] == ',');
-
-    return trd_decimal_parse(s, len, e8) == TRD_OK;
-}
-
-
-static int
 load(const char *path)
 {
-    char           line[512], *p;
-    gzFile         gz;
-    trd_candle_t  *c;
+    int          rc;
+    tsd_ohlcv_t  f;
 
     candles = calloc(MAX_ROWS, sizeof(trd_candle_t));
-    gz = gzopen(path, "rb");
 
-    if (candles == NULL || gz == NULL
-        || gzgets(gz, line, sizeof(line)) == NULL)
-    {
-        perror(path);
+    if (candles == NULL) {
+        perror("calloc()");
         return 0;
     }
 
-    while (ncandles < MAX_ROWS && gzgets(gz, line, sizeof(line)) != NULL) {
-        c = &candles[ncandles++];
-        c->open_ms = strtoll(line, &p, 10);
-        p += *p == ',';
+    rc = tsd_ohlcv_open(&f, path);
 
-        if (!field(&p, &c->open_e8) || !field(&p, &c->high_e8)
-            || !field(&p, &c->low_e8) || !field(&p, &c->close_e8)
-            || !field(&p, &c->volume_e8))
-        {
-            fprintf(stderr, "%s: row %zu makes no sense\n", path, ncandles);
-            return 0;
+    while (rc == 0 && ncandles < MAX_ROWS) {
+
+        if (tsd_ohlcv_read(&f, &candles[ncandles]) != 1) {
+            break;
         }
+
+        ncandles++;
     }
 
-    gzclose(gz);
+    if (f.error[0]) {
+        fprintf(stderr, "%s\n", f.error);
+        return 0;
+    }
+
+    tsd_ohlcv_close(&f);
 
     return ncandles > 1;
 }
