@@ -8,7 +8,9 @@
  *     simulate part=tick instruments=23 step_ms=1 per_s=... best=... worst=...
  *
  * step_ms is the time between two ticks of an instrument: 1 is what marketd
- * does at full speed, 200 is five updates a second each.
+ * does at full speed, 200 is five updates a second each.  `market` is all
+ * that marketd asks for: tick, day, the prints since the last tick, and a
+ * book in each 100 ms; what is counted is ticks and prints.
  */
 
 #include <stdio.h>
@@ -16,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "trd_sim.h"
+#include "trd_sim_book.h"
 
 #define ROUNDS    7
 #define TICKS     2000000
@@ -25,6 +27,8 @@
 typedef struct {
     trd_sim_t              sim;
     trd_sim_instrument_t  *memory;
+    trd_sim_cursor_t      *cursors;
+    uint64_t              *books;
     uint32_t               n;
 } bench_t;
 
@@ -75,10 +79,14 @@ bench_init(bench_t *b, uint32_t n)
 
     b->n = n;
     b->memory = calloc(n, sizeof(trd_sim_instrument_t));
+    b->cursors = calloc(n, sizeof(trd_sim_cursor_t));
+    b->books = calloc(n, sizeof(uint64_t));
     params = calloc(n, sizeof(trd_sim_params_t));
     names = calloc(n, 16);
 
-    if (b->memory == NULL || params == NULL || names == NULL) {
+    if (b->memory == NULL || b->cursors == NULL || b->books == NULL
+        || params == NULL || names == NULL)
+    {
         exit(1);
     }
 
@@ -104,15 +112,41 @@ bench_init(bench_t *b, uint32_t n)
 }
 
 
+static uint32_t
+bench_market(bench_t *b, uint32_t i, const trd_sim_tick_t *tick)
+{
+    uint32_t         k, n;
+    trd_sim_book_t   book;
+    trd_sim_print_t  prints[64];
+
+    n = trd_sim_prints(&b->sim, i, &b->cursors[i], tick->t_ms, prints, 64);
+
+    for (k = 0; k < n; k++) {
+        trd_sim_day_note(&b->sim, i, prints[k].t_ms, prints[k].price_e8);
+        sink ^= prints[k].quantity_e8;
+    }
+
+    if ((uint64_t) tick->t_ms / TRD_SIM_BOOK_MS > b->books[i]) {
+        trd_sim_book(&b->sim, i, tick, &book);
+        b->books[i] = book.id;
+        sink ^= book.bids[TRD_SIM_DEPTH - 1].quantity_e8
+                + book.asks[TRD_SIM_DEPTH - 1].quantity_e8;
+    }
+
+    return n;
+}
+
+
 static double
 bench_round(bench_t *b, unsigned step, int64_t *t, int whole, uint32_t ticks)
 {
     double          start;
-    uint32_t        i, done;
+    uint32_t        i, done, extra;
     trd_sim_day_t   day;
     trd_sim_tick_t  tick;
 
     start = seconds();
+    extra = 0;
 
     for (done = 0; done < ticks; *t += step) {
         for (i = 0; i < b->n; i++, done++) {
@@ -123,10 +157,44 @@ bench_round(bench_t *b, unsigned step, int64_t *t, int whole, uint32_t ticks)
                 trd_sim_day(&b->sim, i, &tick, &day);
                 sink ^= day.high_e8 + day.quote_volume_e8;
             }
+
+            if (whole > 1) {
+                extra += bench_market(b, i, &tick);
+            }
         }
     }
 
-    return (double) done / (seconds() - start);
+    return (double) (done + extra) / (seconds() - start);
+}
+
+
+/* books by themselves */
+static void
+bench_books(bench_t *b)
+{
+    double          start, rates[ROUNDS];
+    int64_t         t;
+    unsigned        r;
+    uint32_t        done;
+    trd_sim_book_t  book;
+    trd_sim_tick_t  tick;
+
+    t = START_MS;
+
+    for (r = 0; r < ROUNDS; r++) {
+        start = seconds();
+
+        for (done = 0; done < TICKS / 20; done++) {
+            trd_sim_tick(&b->sim, done % b->n, t, &tick);
+            trd_sim_book(&b->sim, done % b->n, &tick, &book);
+            sink ^= book.bids[5].quantity_e8 + book.asks[5].quantity_e8;
+            t += done % b->n == 0 ? TRD_SIM_BOOK_MS : 0;
+        }
+
+        rates[r] = (double) done / (seconds() - start);
+    }
+
+    report("tick_and_book", b->n, TRD_SIM_BOOK_MS, rates);
 }
 
 
@@ -160,8 +228,15 @@ bench_part(bench_t *b, const char *part, unsigned step, int whole)
     double    rates[ROUNDS];
     int64_t   t;
     unsigned  r;
+    uint32_t  i;
 
     t = START_MS;
+
+    for (i = 0; i < b->n; i++) {
+        trd_sim_prints_seek(&b->sim, i, &b->cursors[i], t);
+        b->books[i] = 0;
+    }
+
     bench_round(b, step, &t, whole, b->n);
 
     for (r = 0; r < ROUNDS; r++) {
@@ -194,8 +269,13 @@ main(void)
         bench_part(&b, "tick", 200, 0);
         bench_part(&b, "tick_and_day", 1, 1);
         bench_part(&b, "tick_and_day", 200, 1);
+        bench_part(&b, "market", 1, 2);
+        bench_part(&b, "market", 200, 2);
+        bench_books(&b);
         bench_at(&b);
         free(b.memory);
+        free(b.cursors);
+        free(b.books);
     }
 
     return 0;

@@ -17,6 +17,12 @@ static const double  sim_lookback_unit[TRD_SIM_LOOKBACKS] = {
     72.61843774138907, 36.30921887069454, 18.15460943534727
 };
 
+/*
+ * Prints a second, over the week.  Instruments of few lots have fewer: one for
+ * 16 lots in the mean, which leaves room for the tails of quantities.
+ */
+static const double  sim_prints_rate[TRD_CLASS_N] = { 2, 1, 0.5, 0.5 };
+
 
 uint64_t
 trd_sim_hash(uint64_t x)
@@ -30,16 +36,21 @@ void
 trd_sim_shared(const trd_sim_t *sim, trd_sim_path_t *market,
     trd_sim_path_t *class, unsigned c, int64_t t_ms, trd_sim_shared_t *out)
 {
-    unsigned  j, k;
-    uint64_t  cell;
+    int64_t     market_ms;
+    unsigned    j, k;
+    sim_week_t  week;
 
-    cell = sim_cell(t_ms);
-    sim_path_seek(sim, market, sim->market_key, cell, 0);
-    sim_path_seek(sim, class, sim->class_key[c], cell, 0);
+    week = sim_week(t_ms);
+    market_ms = sim_season(sim, TRD_CLASS_N, week);
 
     out->t_ms = t_ms;
-    out->now = sim_loading[c].market * sim_path_value(market, t_ms)
-               + sim_loading[c].class * sim_path_value(class, t_ms);
+    out->season_ms = sim_season(sim, c, week);
+
+    sim_path_seek(sim, market, sim->market_key, sim_cell(market_ms), 0);
+    sim_path_seek(sim, class, sim->class_key[c], sim_cell(out->season_ms), 0);
+
+    out->now = sim_loading[c].market * sim_path_value(market, market_ms)
+               + sim_loading[c].class * sim_path_value(class, out->season_ms);
 
     for (j = 0; j < TRD_SIM_LOOKBACKS; j++) {
         k = sim_lookback[j];
@@ -55,15 +66,16 @@ trd_sim_shared(const trd_sim_t *sim, trd_sim_path_t *market,
  * lies within is hashed from the cell, most often at one of the ends.
  */
 static inline void
-sim_quote(const trd_sim_instrument_t *in, const trd_sim_path_t *own,
-    const trd_sim_shared_t *shared, int64_t t_ms, trd_sim_tick_t *tick)
+sim_quote(const trd_sim_t *sim, const trd_sim_instrument_t *in,
+    const trd_sim_path_t *own, const trd_sim_shared_t *shared, int64_t t_ms,
+    trd_sim_tick_t *tick)
 {
     double    walk, pace, move, spread;
     int64_t   last, bid, width, below;
     unsigned  j;
     uint64_t  h;
 
-    walk = sim_walk(in, shared->now, sim_path_value(own, t_ms));
+    walk = sim_walk(in, shared->now, sim_path_value(own, shared->season_ms));
     pace = 0;
 
     for (j = 0; j < TRD_SIM_LOOKBACKS; j++) {
@@ -75,7 +87,7 @@ sim_quote(const trd_sim_instrument_t *in, const trd_sim_path_t *own,
     pace = 0.6 + 0.25 * pace;
     pace = pace > 4.0 ? 4.0 : pace;
 
-    last = sim_price(in, walk);
+    last = sim_price(in, walk + sim_drift(sim, in, t_ms));
     spread = (double) last * in->spread * pace + 0.5;
     width = spread >= (double) in->max_ticks ? in->max_ticks
             : spread < 1.0 ? 1 : (int64_t) spread;
@@ -116,8 +128,8 @@ trd_sim_tick(trd_sim_t *sim, uint32_t i, int64_t t_ms, trd_sim_tick_t *tick)
     t_ms = sim_time(t_ms);
 
     shared = sim_clock_seek(sim, &sim->now, in->asset_class, t_ms);
-    sim_path_seek(sim, &in->now, in->key, sim_cell(t_ms), 0);
-    sim_quote(in, &in->now, shared, t_ms, tick);
+    sim_path_seek(sim, &in->now, in->key, sim_cell(shared->season_ms), 0);
+    sim_quote(sim, in, &in->now, shared, t_ms, tick);
 }
 
 
@@ -137,8 +149,8 @@ trd_sim_at(const trd_sim_t *sim, uint32_t i, int64_t t_ms,
     sim_path_init(&own);
 
     trd_sim_shared(sim, &market, &class, in->asset_class, t_ms, &shared);
-    sim_path_seek(sim, &own, in->key, sim_cell(t_ms), 0);
-    sim_quote(in, &own, &shared, t_ms, tick);
+    sim_path_seek(sim, &own, in->key, sim_cell(shared.season_ms), 0);
+    sim_quote(sim, in, &own, &shared, t_ms, tick);
 }
 
 
@@ -147,6 +159,7 @@ sim_instrument_init(trd_sim_instrument_t *in, uint64_t seed,
     const trd_sim_params_t *p)
 {
     size_t    i;
+    double    prints;
     int64_t   volume;
     uint64_t  h;
 
@@ -175,8 +188,14 @@ sim_instrument_init(trd_sim_instrument_t *in, uint64_t seed,
     in->spread = (double) p->spread_e8 / 1e8;
     in->bucket_volume_e8 = (double) volume / 96.0;
     in->side = p->inverse ? -1.0 : 1.0;
+    in->drift = 0;
     in->tick_e8 = p->tick_e8;
     in->lot_e8 = p->lot_e8;
+    prints = (double) volume / (double) p->lot_e8 * (7.0 / 16);
+    in->week_prints = (uint64_t) (prints
+                                  < sim_prints_rate[p->asset_class] * 604800
+                                  ? prints
+                                  : sim_prints_rate[p->asset_class] * 604800);
     in->max_ticks = (SIM_VALUE_MAX - 1) / p->tick_e8;
     in->asset_class = p->asset_class;
     in->reserved = 0;
@@ -214,7 +233,7 @@ trd_sim_init(trd_sim_t *sim, uint64_t seed, trd_sim_instrument_t *memory,
 
     sim->instruments = memory;
     sim->n = n;
-    sim->reserved = 0;
+    trd_sim_season(sim, TRD_SCENARIO_NORMAL);
 
     seed = sim_hash(seed + 0x9e3779b97f4a7c15ULL);
     sim->market_key = sim_hash(seed + 1);

@@ -16,6 +16,11 @@
  * and never run off.  A cursor keeps the cells of every level, so a step in
  * time recomputes only the levels whose cell changed.
  *
+ * Walks do not run on the clock's time but on the market's: it passes faster
+ * when a class is active and slower when it is not, by a table over the week
+ * (trd_sim_season.c), and so volatility has its hours.  Prints and the order
+ * book are in trd_sim_book.h.
+ *
  * No clock, no allocation: memory is the caller's.  One thread a trd_sim_t;
  * trd_sim_at() reads only.
  */
@@ -28,12 +33,14 @@
 
 #include "trd_quote.h"
 #include "trd_rc.h"
+#include "trd_scenario.h"
 
 #define TRD_SIM_LEVELS     28       /* cells of 64 ms << level */
 #define TRD_SIM_LOOKBACKS  3        /* spans by which volatility is judged */
 #define TRD_SIM_BUCKET_MS  900000LL
 #define TRD_SIM_BUCKETS    97       /* 24 h and the open one */
 #define TRD_SIM_DAY_MS     86400000LL
+#define TRD_SIM_WEEK       672      /* buckets, from Monday 00:00 UTC */
 
 /* what the caller knows of an instrument; the symbol is only hashed */
 typedef struct {
@@ -63,6 +70,7 @@ typedef struct {
 /* what the instruments of a class share at a time */
 typedef struct {
     int64_t  t_ms;
+    int64_t  season_ms;             /* the class's own time */
     double   now;
     double   past[TRD_SIM_LOOKBACKS];
 } trd_sim_shared_t;
@@ -97,6 +105,9 @@ typedef struct {
     double            spread;
     double            bucket_volume_e8;
     double            side;         /* 1, or -1 if inverse */
+    double            drift;        /* of the scenario at its highest, in
+                                       days' deviations */
+    uint64_t          week_prints;
     int64_t           tick_e8;
     int64_t           lot_e8;
     int64_t           max_ticks;
@@ -111,13 +122,16 @@ _Static_assert(sizeof(trd_sim_instrument_t) <= 4096, "memory an instrument");
 typedef struct {
     trd_sim_instrument_t  *instruments;
     uint32_t               n;
-    uint32_t               reserved;
+    uint32_t               scenario;        /* trd_scenario_t */
     uint64_t               market_key;
     uint64_t               class_key[TRD_CLASS_N];
     double                 scale[TRD_SIM_LEVELS][2];    /* calm, wild */
     double                 top_scale;
     trd_sim_clock_t        now;
     trd_sim_clock_t        yesterday;
+
+    /* the time of each class, and of what they share, at each bucket */
+    uint32_t               season[TRD_CLASS_N + 1][TRD_SIM_WEEK + 1];
 } trd_sim_t;
 
 typedef struct {
@@ -145,6 +159,19 @@ trd_rc_t trd_sim_init(trd_sim_t *sim, uint64_t seed,
     uint32_t *bad) TRD_MUST_CHECK;
 
 /*
+ * Sets the scenario, at most once and before anything is asked.  A jump stays
+ * below max_jump_bp (see trd_limits_t).
+ */
+void trd_sim_play(trd_sim_t *sim, trd_scenario_t scenario,
+    uint32_t max_jump_bp);
+
+/*
+ * Does the scenario stop all quotes and prints at t_ms?  If so, *since_ms is
+ * when that began.  A tick of such a time is what it was then.
+ */
+int trd_sim_halted(const trd_sim_t *sim, int64_t t_ms, int64_t *since_ms);
+
+/*
  * The tick of instrument i (< n) at t_ms.  tick: quick if times are near each
  * other; at: from nothing.  Both give the same.  Times beyond some 8,900
  * years from 1970 are taken as that limit.
@@ -158,10 +185,13 @@ void trd_sim_at(const trd_sim_t *sim, uint32_t i, int64_t t_ms,
  * The 24 hours up to a tick of instrument i, which is counted in.  Open and
  * volumes are pure; high and low cover every tick that was passed in here
  * within the 24 h (in fact up to 15 minutes more), and samples of every 65.5 s
- * for times that none was: the day before the first tick, and gaps.
+ * for times that none was: the day before the first tick, and gaps.  A price
+ * of another time, such as a print's, is counted in by trd_sim_day_note().
  */
 void trd_sim_day(trd_sim_t *sim, uint32_t i, const trd_sim_tick_t *tick,
     trd_sim_day_t *day);
+void trd_sim_day_note(trd_sim_t *sim, uint32_t i, int64_t t_ms,
+    int64_t price_e8);
 
 /* hashes 64 bits: the noise that everything here is made of */
 uint64_t trd_sim_hash(uint64_t x);

@@ -34,45 +34,40 @@ static double
 sim_history_walk(const trd_sim_t *sim, const trd_sim_instrument_t *in,
     sim_history_t *h, int64_t t_ms)
 {
-    double    shared;
-    unsigned  c;
-    uint64_t  cell;
+    double      shared;
+    unsigned    c;
+    uint64_t    cell;
+    sim_week_t  week;
 
     c = in->asset_class;
-    cell = sim_cell(t_ms) >> SIM_COARSE << SIM_COARSE;
+    week = sim_week(t_ms);
 
+    cell = sim_cell(sim_season(sim, TRD_CLASS_N, week)) >> SIM_COARSE
+           << SIM_COARSE;
     sim_path_seek(sim, &h->market, sim->market_key, cell, SIM_COARSE);
+
+    cell = sim_cell(sim_season(sim, c, week)) >> SIM_COARSE << SIM_COARSE;
     sim_path_seek(sim, &h->class, sim->class_key[c], cell, SIM_COARSE);
     sim_path_seek(sim, &h->own, in->key, cell, SIM_COARSE);
 
     shared = sim_loading[c].market * h->market.span[SIM_COARSE].lo
              + sim_loading[c].class * h->class.span[SIM_COARSE].lo;
 
-    return sim_walk(in, shared, h->own.span[SIM_COARSE].lo);
+    return sim_walk(in, shared, h->own.span[SIM_COARSE].lo)
+           + sim_drift(sim, in, t_ms);
 }
 
 
-/*
- * What was traded in a bucket: the day's share, times noise of mean 1 (0.4 to
- * 2.2), times a triangle over the day of mean 1 that peaks at 15:00 UTC (0.6
- * to 1.4); all at the price in the middle of the bucket.
- */
+/* what was traded in a bucket, all at the price in the middle of it */
 static void
 sim_bucket_volume(const trd_sim_t *sim, const trd_sim_instrument_t *in,
     sim_history_t *history, int64_t bucket, int64_t *volume_e8,
     int64_t *quote_e8)
 {
-    double    u, volume, quote;
-    int64_t   from_peak, t_ms;
+    double    volume, quote;
+    int64_t   t_ms;
 
-    u = (double) (sim_hash_cell(~in->key, (uint64_t) bucket, 31) >> 11)
-        * 0x1p-53;
-
-    from_peak = (bucket % 96 + 96 + 36) % 96 - 48;
-    from_peak = from_peak < 0 ? -from_peak : from_peak;
-
-    volume = in->bucket_volume_e8 * (0.4 + 1.8 * u * u)
-             * (0.6 + (double) from_peak * (0.8 / 48));
+    volume = sim_bucket_base(sim, in, bucket);
 
     t_ms = sim_time(bucket * TRD_SIM_BUCKET_MS + TRD_SIM_BUCKET_MS / 2);
     quote = volume * (1.0 / 1e8)
@@ -270,11 +265,41 @@ sim_window_range(const trd_sim_window_t *w, trd_sim_day_t *day)
 }
 
 
+/* counts a price in */
+static void
+sim_window_take(const trd_sim_t *sim, const trd_sim_instrument_t *in,
+    trd_sim_window_t *w, int64_t t_ms, int64_t price_e8)
+{
+    int64_t  bucket, newest;
+
+    bucket = sim_bucket(t_ms);
+    newest = w->newest;
+
+    sim_window_seek(sim, in, w, bucket, t_ms);
+    sim_window_note(w, bucket, price_e8);
+
+    if (bucket != newest) {
+        sim_window_close(w);
+    }
+}
+
+
+void
+trd_sim_day_note(trd_sim_t *sim, uint32_t i, int64_t t_ms, int64_t price_e8)
+{
+    trd_sim_instrument_t  *in;
+
+    in = &sim->instruments[i];
+    sim_window_take(sim, in, &in->window, sim_time(t_ms), price_e8);
+}
+
+
 void
 trd_sim_day(trd_sim_t *sim, uint32_t i, const trd_sim_tick_t *tick,
     trd_sim_day_t *day)
 {
-    int64_t                  t_ms, open_ms, bucket, newest, in_ms;
+    double                   walk;
+    int64_t                  t_ms, open_ms, bucket, in_ms;
     trd_sim_window_t        *w;
     trd_sim_instrument_t    *in;
     const trd_sim_shared_t  *shared;
@@ -284,21 +309,16 @@ trd_sim_day(trd_sim_t *sim, uint32_t i, const trd_sim_tick_t *tick,
     t_ms = sim_time(tick->t_ms);
     open_ms = sim_time(t_ms - TRD_SIM_DAY_MS);
     bucket = sim_bucket(t_ms);
-    newest = w->newest;
 
     shared = sim_clock_seek(sim, &sim->yesterday, in->asset_class, open_ms);
-    sim_path_seek(sim, &in->yesterday, in->key, sim_cell(open_ms), 0);
+    sim_path_seek(sim, &in->yesterday, in->key, sim_cell(shared->season_ms),
+                  0);
+    walk = sim_walk(in, shared->now,
+                    sim_path_value(&in->yesterday, shared->season_ms));
     day->open_e8 = in->tick_e8
-                   * sim_price(in, sim_walk(in, shared->now,
-                                     sim_path_value(&in->yesterday, open_ms)));
+                   * sim_price(in, walk + sim_drift(sim, in, open_ms));
 
-    sim_window_seek(sim, in, w, bucket, t_ms);
-    sim_window_note(w, bucket, tick->last_e8);
-
-    if (bucket != newest) {
-        sim_window_close(w);
-    }
-
+    sim_window_take(sim, in, w, t_ms, tick->last_e8);
     sim_window_range(w, day);
     sim_volume_seek(sim, in, w, bucket);
 

@@ -2,7 +2,7 @@
  * Copyright (C) the ngx_trading authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * What trd_sim.c and trd_sim_day.c have in common: walks, cursors over them,
+ * What trd_sim*.c have in common: the market's time, walks, cursors over them,
  * and the price of a walk's value.  Nobody else includes this.
  *
  * Times become an unsigned count of 64 ms cells, so that the cell of level k
@@ -34,6 +34,13 @@ _Static_assert(FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 16,
 #define SIM_COARSE     10                       /* 65.5 s: history's samples */
 #define SIM_WILD       20                       /* fat tails below 18.6 h */
 #define SIM_VALUE_MAX  ((int64_t) 1 << 62)
+
+#define SIM_WEEK_MS    604800000LL
+#define SIM_WEEKS      600000LL                 /* more than SIM_T_MAX */
+#define SIM_MONDAY_MS  (4 * TRD_SIM_DAY_MS)     /* 1970-01-05 */
+
+#define SIM_SCENARIO_BUCKETS  56                /* 14 hours: divides a week,
+                                                   does not divide a day */
 
 /* sqrt(64 ms / 1 day) / 2 and sqrt(99.4 days / 2) */
 #define SIM_SQRT_CELL  0.0004303314829119352
@@ -118,6 +125,46 @@ sim_bucket(int64_t t_ms)
     b = t_ms / TRD_SIM_BUCKET_MS;
 
     return b * TRD_SIM_BUCKET_MS > t_ms ? b - 1 : b;
+}
+
+
+/* a time as its week, the bucket in it and the rest */
+typedef struct {
+    int64_t   start_ms;
+    uint32_t  bucket;
+    uint32_t  off;
+} sim_week_t;
+
+
+static inline sim_week_t
+sim_week(int64_t t_ms)
+{
+    uint64_t    t, week;
+    sim_week_t  w;
+
+    t = (uint64_t) (t_ms - SIM_MONDAY_MS + SIM_WEEKS * SIM_WEEK_MS);
+    week = t / SIM_WEEK_MS;
+    t -= week * SIM_WEEK_MS;
+
+    w.start_ms = ((int64_t) week - SIM_WEEKS) * SIM_WEEK_MS + SIM_MONDAY_MS;
+    w.bucket = (uint32_t) t / (uint32_t) TRD_SIM_BUCKET_MS;
+    w.off = (uint32_t) t - w.bucket * (uint32_t) TRD_SIM_BUCKET_MS;
+
+    return w;
+}
+
+
+/* the clock's time as that of a class, or of the market (TRD_CLASS_N) */
+static inline int64_t
+sim_season(const trd_sim_t *sim, unsigned c, sim_week_t w)
+{
+    const uint32_t  *at;
+
+    at = &sim->season[c][w.bucket];
+
+    return w.start_ms + at[0]
+           + (int64_t) ((uint64_t) (at[1] - at[0]) * w.off
+                        / (uint32_t) TRD_SIM_BUCKET_MS);
 }
 
 
@@ -211,6 +258,12 @@ sim_path_value(const trd_sim_path_t *p, int64_t t_ms)
 }
 
 
+/* the week's table, with what a scenario makes of it */
+void trd_sim_season(trd_sim_t *sim, unsigned scenario);
+
+/* the height of a scenario's drift, -1 to 1 */
+double trd_sim_profile(unsigned scenario, int64_t t_ms);
+
 /* what a class shares, computed anew into `out` */
 void trd_sim_shared(const trd_sim_t *sim, trd_sim_path_t *market,
     trd_sim_path_t *class, unsigned c, int64_t t_ms, trd_sim_shared_t *out);
@@ -237,6 +290,39 @@ static inline double
 sim_walk(const trd_sim_instrument_t *in, double shared, double own)
 {
     return in->side * shared + sim_loading[in->asset_class].own * own;
+}
+
+
+/* what the scenario adds to a walk */
+static inline double
+sim_drift(const trd_sim_t *sim, const trd_sim_instrument_t *in, int64_t t_ms)
+{
+    return in->drift == 0
+           ? 0 : in->drift * trd_sim_profile(sim->scenario, t_ms);
+}
+
+
+/*
+ * What is traded in a bucket: the day's share, times noise of mean 1 (0.4 to
+ * 2.2), times the season.
+ */
+static inline double
+sim_bucket_base(const trd_sim_t *sim, const trd_sim_instrument_t *in,
+    int64_t bucket)
+{
+    double           u;
+    unsigned         b;
+    const uint32_t  *season;
+
+    u = (double) (sim_hash_cell(~in->key, (uint64_t) bucket, 31) >> 11)
+        * 0x1p-53;
+
+    b = sim_week(bucket * TRD_SIM_BUCKET_MS).bucket;
+    season = sim->season[in->asset_class];
+
+    return in->bucket_volume_e8 * (0.4 + 1.8 * u * u)
+           * ((double) (season[b + 1] - season[b])
+              * (1.0 / TRD_SIM_BUCKET_MS));
 }
 
 

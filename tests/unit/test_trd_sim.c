@@ -10,8 +10,8 @@
 
 #include "sim_fixture.h"
 
-#define CHECKSUM_RUN     0x7e288ee81f99cb05ULL
-#define CHECKSUM_POINTS  0xeba58581f8184d27ULL
+#define CHECKSUM_RUN     0xcc039544c906631eULL
+#define CHECKSUM_POINTS  0x7b5b0f6499dc2e39ULL
 
 
 static uint64_t
