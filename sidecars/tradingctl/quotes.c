@@ -129,9 +129,9 @@ quotes_text(const trd_instrument_t *in, const trd_quote_t *quote)
     ctl_text_source(quote, source);
     ctl_text_age(quote->has ? tsd_wall_ms() - quote->received_ms : -1, age);
 
-    (void) printf("%-10s %14s %14s %14s %8s %7s  %-14s%s\n", in->symbol, last,
+    (void) printf("%-10s %14s %14s %14s %8s %7s  %s%s\n", in->symbol, last,
                   bid, ask, change, age, quote->has ? source : "-",
-                  quote->stale && quote->has ? " stale" : "");
+                  quote->stale && quote->has ? "  stale" : "");
 }
 
 

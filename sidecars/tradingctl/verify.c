@@ -30,10 +30,6 @@ typedef struct {
     uint32_t            room;           /* of body */
 } verify_t;
 
-static const char *const  verify_kinds[TRD_ENTRY_N] = {
-    "quote", "signal", "binary"
-};
-
 
 static void verify_fault(ctl_verify_t *v, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -187,9 +183,11 @@ verify_body(verify_t *c, const trd_page_t *page, unsigned attempt)
 }
 
 
+/* owner: whose page it is; kind: which of its pages */
+
 static int
-verify_page(verify_t *c, const trd_page_t *page, const char *what,
-    const char *kind, unsigned number)
+verify_page(verify_t *c, const trd_page_t *page, const char *owner,
+    unsigned number, unsigned kind)
 {
     trd_rc_t  rc;
     unsigned  try;
@@ -217,7 +215,7 @@ verify_page(verify_t *c, const trd_page_t *page, const char *what,
         c->v->pages++;
 
     } else if (rc != TRD_NOT_FOUND) {
-        verify_fault(c->v, "%s page of %s %u: its hash is wrong", kind, what,
+        verify_fault(c->v, "page %u of %s %u: its hash is wrong", kind, owner,
                      number);
     }
 
@@ -234,7 +232,7 @@ verify_pages(verify_t *c)
     for (i = 0; i < c->b->n; i++) {
         for (k = 0; k < TRD_ENTRY_N; k++) {
             if (verify_page(c, trd_board_entry_page(c->b, i, k),
-                            "instrument", verify_kinds[k], i) != 0)
+                            "instrument", i, k) != 0)
             {
                 return -1;
             }
@@ -243,8 +241,9 @@ verify_pages(verify_t *c)
 
     for (i = 0; i < TRD_PAGE_N; i++) {
         for (k = 0; k < TRD_VARIANT_N; k++) {
-            if (verify_page(c, trd_board_page(c->b, i, k), "market page",
-                            k == TRD_VARIANT_GZIP ? "gzip" : "plain", i) != 0)
+            if (verify_page(c, trd_board_page(c->b, i, k),
+                            k == TRD_VARIANT_GZIP ? "the market, gzip,"
+                            : "the market, plain,", k, i) != 0)
             {
                 return -1;
             }
