@@ -186,7 +186,7 @@ typedef struct {
                                            after a success */
     _Atomic int64_t   moved_ms;         /* last update that changed a price */
     _Atomic uint32_t  heard_limit_ms;   /* silence beyond it means trouble */
-    uint32_t          reserved;
+    _Atomic uint32_t  scenario;         /* trd_scenario_t, of a simulator */
 } trd_source_stats_t;
 
 _Static_assert(sizeof(trd_source_stats_t) == 256, "source layout");

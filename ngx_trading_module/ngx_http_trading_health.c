@@ -9,6 +9,7 @@
 
 #include "ngx_http_trading_metrics.h"
 #include "trd_apply.h"
+#include "trd_scenario.h"
 
 #define NGX_HTTP_TRADING_HEALTH_SIZE  16384
 
@@ -217,9 +218,10 @@ ngx_http_trading_health_board(ngx_http_trading_call_t *call, trd_writer_t *w)
 static void
 ngx_http_trading_health_source(trd_writer_t *w, const trd_source_stats_t *s)
 {
-    unsigned  i;
-    uint32_t  state;
-    uint64_t  errors, n;
+    unsigned     i;
+    uint32_t     state;
+    uint64_t     errors, n;
+    const char  *scenario;
 
     state = ngx_http_trading_load(&s->state);
 
@@ -232,6 +234,15 @@ ngx_http_trading_health_source(trd_writer_t *w, const trd_source_stats_t *s)
     trd_write_lit(w, "\":{\"state\":\"");
     trd_write_str(w, ngx_http_trading_states[state]);
     trd_write_lit(w, "\"");
+
+    scenario = trd_scenario_name(ngx_http_trading_load(&s->scenario));
+
+    if (ngx_http_trading_load(&s->source) == TRD_SOURCE_SIMULATOR && scenario)
+    {
+        trd_write_lit(w, ",\"scenario\":\"");
+        trd_write_str(w, scenario);
+        trd_write_lit(w, "\"");
+    }
 
     ngx_http_trading_health_time(w, ",\"connected_since\":",
                                  ngx_http_trading_load(&s->connected_ms));

@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "config.h"
+#include "trd_scenario.h"
 #include "tsd_log.h"
 
 
@@ -25,6 +26,7 @@ typedef enum {
     CONFIG_SOURCE,
     CONFIG_TIME,
     CONFIG_FOREX,
+    CONFIG_SCENARIO,
     CONFIG_OTHER            /* known, read elsewhere */
 } config_kind_t;
 
@@ -101,6 +103,8 @@ static const config_setting_t  config_settings[] = {
     { "SIMULATOR_START", CONFIG_TIME, config_at(sim_start_ms), NULL, 0, 0 },
     { "SIMULATOR_UPDATES", CONFIG_U64, config_at(sim_updates), "0",
       0, UINT64_MAX },
+    { "SIMULATOR_SCENARIO", CONFIG_SCENARIO, config_at(sim_scenario),
+      "normal", 0, 0 },
 
     { "REPLAY_SPEED", CONFIG_U32, config_at(replay_speed), "1",
       0, 1000000 },
@@ -208,6 +212,7 @@ static int
 config_set(marketd_config_t *config, const config_setting_t *s,
     const char *value)
 {
+    int        scenario;
     void      *field;
     uint64_t   n;
 
@@ -283,6 +288,20 @@ config_set(marketd_config_t *config, const config_setting_t *s,
                     "expected=\"exchangerate or ecb\"", s->name, value);
             return -1;
         }
+
+        return 0;
+
+    case CONFIG_SCENARIO:
+        scenario = trd_scenario_find(value, strlen(value));
+
+        if (scenario < 0) {
+            tsd_log(TSD_LOG_ERROR, "bad_setting",
+                    "name=%s value=\"%.80s\" expected=\"normal, calm, rally, "
+                    "crash, gap or halt\"", s->name, value);
+            return -1;
+        }
+
+        config->sim_scenario = (uint32_t) scenario;
 
         return 0;
 

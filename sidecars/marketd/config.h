@@ -37,6 +37,8 @@ typedef struct {
     const char     *binance_api_url;        /* BINANCE_API_URL */
     const char     *binance_ws_url;         /* BINANCE_WS_URL */
     const char     *binance_streams;        /* BINANCE_STREAMS, comma list */
+    uint32_t        binance_backfill;       /* BINANCE_BACKFILL, candles by
+                                               REST */
     const char     *ca_file;                /* TLS_CA_FILE, NULL = system's */
     uint32_t        connect_timeout_ms;     /* FEED_CONNECT_TIMEOUT_MS */
     uint32_t        mute_timeout_ms;        /* FEED_MUTE_TIMEOUT_MS */
@@ -61,6 +63,8 @@ typedef struct {
                                                from this time; -1 = real */
     uint64_t        sim_updates;            /* SIMULATOR_UPDATES, then quiet;
                                                0 = without end */
+    uint32_t        sim_scenario;           /* SIMULATOR_SCENARIO, a
+                                               trd_scenario_t */
 
     const char     *replay_path;            /* of TRADING_SOURCE=replay:.. */
     uint32_t        replay_speed;           /* REPLAY_SPEED, 0 = as fast as

@@ -16,26 +16,45 @@
  * so that heartbeat and rendering get their turn.  Time in the quotes: the
  * wall clock, or with sim_start_ms a virtual one that belongs to the number of
  * the update alone, which makes a run's quotes the same every time.
+ *
+ * Prints have times of their own, whatever the ticks': with each tick go the
+ * prints since the last one, first, as they were before it.  The book goes
+ * after it, at most one in each 100 ms of the ticks' clock.
+ *
+ * In a halt of the scenario updates are counted and not sent.  Only the first
+ * round is, with the quotes of the moment when the halt began.
  */
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "series.h"
 #include "source.h"
-#include "trd_sim.h"
+#include "trd_sim_book.h"
 #include "tsd_log.h"
 
 #define SIMULATOR_BATCH_US    1500
 #define SIMULATOR_CHUNK       32        /* updates between looks at the clock */
 #define SIMULATOR_CATCH_UP_MS 250       /* what is later than that is let go */
 #define SIMULATOR_WAIT_MS     1000
+#define SIMULATOR_PRINTS      64        /* at a time */
+#define SIMULATOR_LATE_MS     600000    /* prints older than that are let go:
+                                           the machine was asleep */
+
+/* what an instrument has reported */
+typedef struct {
+    int64_t           until_ms;         /* prints; INT64_MIN: nothing yet */
+    uint64_t          book_id;
+    trd_sim_cursor_t  prints;
+} simulator_done_t;
 
 typedef struct {
     source_t              *source;
     struct event          *timer;
     trd_sim_t              sim;
     trd_sim_instrument_t  *memory;
+    simulator_done_t      *done;        /* one an instrument */
     uint32_t              *order;       /* of this round */
     uint64_t               next;        /* the next update's number */
     uint64_t               end;
@@ -83,10 +102,86 @@ simulator_virtual(const simulator_t *sr, uint64_t k)
 
 
 static void
+simulator_prints(simulator_t *sr, uint32_t i, int64_t t_ms)
+{
+    source_t          *s;
+    uint32_t           k, n;
+    trd_print_t        print;
+    trd_sim_print_t    prints[SIMULATOR_PRINTS], *p;
+    simulator_done_t  *done;
+
+    s = sr->source;
+    done = &sr->done[i];
+
+    if (done->until_ms == INT64_MIN) {
+        trd_sim_prints_seek(&sr->sim, i, &done->prints, t_ms);
+
+    } else if (t_ms - done->until_ms > SIMULATOR_LATE_MS) {
+        trd_sim_prints_seek(&sr->sim, i, &done->prints,
+                            t_ms - SIMULATOR_LATE_MS);
+    }
+
+    done->until_ms = t_ms;
+
+    do {
+        n = trd_sim_prints(&sr->sim, i, &done->prints, t_ms, prints,
+                           SIMULATOR_PRINTS);
+
+        for (k = 0; k < n; k++) {
+            p = &prints[k];
+            print.first_id = p->id;
+            print.last_id = p->id;
+            print.price_e8 = p->price_e8;
+            print.quantity_e8 = p->quantity_e8;
+            print.ms = p->t_ms;
+
+            trd_sim_day_note(&sr->sim, i, p->t_ms, p->price_e8);
+            series_trade(s->market, s->instruments[i], &print,
+                         TRD_TRADE_SIDE
+                         | (p->buyer_maker ? TRD_TRADE_BUYER_MAKER : 0));
+        }
+
+    } while (n == SIMULATOR_PRINTS);
+}
+
+
+static void
+simulator_book(simulator_t *sr, uint32_t i, const trd_sim_tick_t *tick)
+{
+    source_t          *s;
+    trd_sim_book_t     levels;
+    trd_board_book_t   book;
+
+    s = sr->source;
+
+    if (tick->t_ms < 0
+        || (uint64_t) tick->t_ms / TRD_SIM_BOOK_MS <= sr->done[i].book_id)
+    {
+        return;
+    }
+
+    trd_sim_book(&sr->sim, i, tick, &levels);
+    sr->done[i].book_id = levels.id;
+
+    memset(&book, 0, sizeof(trd_board_book_t));
+    book.last_id = levels.id;
+    book.exchange_ms = levels.t_ms;
+    book.received_ms = s->market->now_ms;
+    book.nbids = levels.nbids;
+    book.nasks = levels.nasks;
+    book.bids = levels.bids;
+    book.asks = levels.asks;
+
+    series_book(s->market, s->instruments[i], &book);
+}
+
+
+static void
 simulator_update(simulator_t *sr)
 {
     source_t        *s;
     uint32_t         i;
+    int64_t          t_ms, since_ms;
     trd_update_t     u;
     trd_sim_day_t    day;
     trd_sim_tick_t   tick;
@@ -108,7 +203,18 @@ simulator_update(simulator_t *sr)
 
     sr->next++;
 
-    trd_sim_tick(&sr->sim, i, s->market->now_ms, &tick);
+    t_ms = s->market->now_ms;
+
+    if (trd_sim_halted(&sr->sim, t_ms, &since_ms)) {
+        if (sr->next > s->n) {
+            return;
+        }
+
+        t_ms = since_ms;
+    }
+
+    simulator_prints(sr, i, t_ms);
+    trd_sim_tick(&sr->sim, i, t_ms, &tick);
     trd_sim_day(&sr->sim, i, &tick, &day);
 
     memset(&u, 0, sizeof(trd_update_t));
@@ -126,7 +232,11 @@ simulator_update(simulator_t *sr)
     u.quote_volume_e8 = day.quote_volume_e8;
     u.exchange_ms = tick.t_ms;
 
-    (void) market_apply(s->market, s->stats, s->instruments[i], &u);
+    if (market_apply(s->market, s->stats, s->instruments[i], &u)
+        == TRD_REFUSED_NOT)
+    {
+        simulator_book(sr, i, &tick);
+    }
 }
 
 
@@ -287,6 +397,10 @@ simulator_init(simulator_t *sr)
                 "symbol=\"%s\" reason=\"price, tick, lot, volatility, spread "
                 "or volume out of bounds\"", params[bad].symbol);
         rc = -1;
+
+    } else if (s->config->sim_scenario != TRD_SCENARIO_NORMAL) {
+        trd_sim_play(&sr->sim, (trd_scenario_t) s->config->sim_scenario,
+                     s->config->max_jump_bp);
     }
 
     free(params);
@@ -314,6 +428,7 @@ simulator_stop(source_t *s)
                           memory_order_relaxed);
 
     free(sr->memory);
+    free(sr->done);
     free(sr->order);
     free(sr);
     s->data = NULL;
@@ -329,21 +444,25 @@ simulator_connected(source_t *s)
 
     atomic_store_explicit(&stats->source, TRD_SOURCE_SIMULATOR,
                           memory_order_relaxed);
+    atomic_store_explicit(&stats->scenario, s->config->sim_scenario,
+                          memory_order_relaxed);
     atomic_store_explicit(&stats->connected_ms, s->market->now_ms,
                           memory_order_relaxed);
     atomic_store_explicit(&stats->state, TRD_STATE_CONNECTED,
                           memory_order_relaxed);
 
     tsd_log(TSD_LOG_INFO, "simulator_started",
-            "instruments=%u seed=%llu rate=%u clock=%s", s->n,
+            "instruments=%u seed=%llu rate=%u clock=%s scenario=%s", s->n,
             (unsigned long long) s->config->sim_seed, s->config->sim_rate,
-            s->config->sim_start_ms == -1 ? "real" : "virtual");
+            s->config->sim_start_ms == -1 ? "real" : "virtual",
+            trd_scenario_name(s->config->sim_scenario));
 }
 
 
 static int
 simulator_start(source_t *s)
 {
+    uint32_t         i;
     simulator_t     *sr;
     struct timeval   now = { 0, 0 };
 
@@ -361,11 +480,18 @@ simulator_start(source_t *s)
     sr->source = s;
     sr->end = s->config->sim_updates ? s->config->sim_updates : UINT64_MAX;
     sr->memory = calloc(s->n, sizeof(trd_sim_instrument_t));
+    sr->done = calloc(s->n, sizeof(simulator_done_t));
     sr->order = calloc(s->n, sizeof(uint32_t));
     sr->timer = evtimer_new(s->base, simulator_timer, sr);
 
-    if (sr->memory == NULL || sr->order == NULL || sr->timer == NULL) {
+    if (sr->memory == NULL || sr->done == NULL || sr->order == NULL
+        || sr->timer == NULL)
+    {
         goto failed;
+    }
+
+    for (i = 0; i < s->n; i++) {
+        sr->done[i].until_ms = INT64_MIN;
     }
 
     if (simulator_init(sr) != 0) {
