@@ -25,6 +25,21 @@ RUN make -j"$(nproc)" build/marketd build/ngx_http_trading_module.so \
     && strip --strip-unneeded build/marketd build/ngx_http_trading_module.so
 
 
+# the documentation pages
+FROM debian:12-slim AS docs
+
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y \
+        --no-install-recommends make npm ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /src
+COPY Makefile ./
+COPY web/docs web/docs
+COPY docs/openapi docs/openapi
+RUN make docs
+
+
 FROM debian:12-slim
 
 RUN apt-get update \
@@ -39,6 +54,8 @@ RUN apt-get update \
 WORKDIR /opt/trading
 COPY deploy.sh nginx.conf.example instruments.json .env.example ./
 COPY deploy deploy
+COPY docs/openapi docs/openapi
+COPY --from=docs /src/build/web/docs build/web/docs
 COPY --from=build /src/build/marketd build/marketd
 COPY --from=build /src/build/ngx_http_trading_module.so \
     build/ngx_http_trading_module.so

@@ -125,7 +125,7 @@ build_packages=(gcc libc6-dev make nginx-dev libevent-dev
     libzstd-dev libxxhash-dev libpcre2-dev)
 
 test_packages=(libcmocka-dev clang libclang-rt-14-dev cppcheck shellcheck
-    binutils perl python3)
+    binutils perl python3 python3-yaml)
 export runtime_packages build_packages test_packages
 
 # build LOG TARGET...: make, with a line of progress

@@ -18,6 +18,7 @@ ERRORS = {
     'not_found': ('well', '/market/nonsense'),
     'unknown_symbol': ('well', '/market/prices/NOPE'),
     'unknown_class': ('well', '/market/prices/asset/bonds'),
+    'unknown_version': ('well', '/trading/binary/map/999999'),
     'unknown_field': ('well', '/market/prices/BTC?fields=colour'),
     'unknown_model': ('well', '/trading/signals?model=oracle'),
     'invalid_parameter': ('well', '/market/prices/BTC?max_age_ms=soon'),
