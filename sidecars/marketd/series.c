@@ -344,7 +344,8 @@ series_flush(market_t *m, uint32_t instrument)
                             series_rules(s, m, instrument), series_candle_out,
                             &f);
 
-    if (mask) {
+    /* a replay's seqs are the tape's, and so no place for entries of ours */
+    if (mask && !m->own_sweep) {
         (void) trd_board_note(&m->writer, instrument, TRD_CHANGE_CANDLE, mask);
     }
 

@@ -58,7 +58,7 @@ check_agree(const market_fixture_t *f, uint32_t i)
     assert_int_equal(trd_board_quote(&f->b, i, &q), TRD_OK);
     assert_memory_equal(&q, &f->m.states[i].quote, sizeof(q));
 
-    for (k = 0; k < TRD_ENTRY_N; k++) {
+    for (k = 0; k <= TRD_ENTRY_BINARY; k++) {
         trd_writer_init(&w, want, sizeof(want));
 
         if (k == TRD_ENTRY_QUOTE) {
@@ -464,7 +464,7 @@ test_signal_vanishes(void **state)
     assert_int_equal(market_apply(&f.m, f.stats, 0, &u), TRD_REFUSED_NOT);
     render_now(f.m.render);
 
-    for (k = TRD_ENTRY_SIGNAL; k < TRD_ENTRY_N; k++) {
+    for (k = TRD_ENTRY_SIGNAL; k <= TRD_ENTRY_BINARY; k++) {
         body = market_fixture_body(&f.b, trd_board_entry_page(&f.b, 0, k),
                                    &view);
         assert_true(body == NULL || view.len == 0);

@@ -539,6 +539,11 @@ check_page(const market_fixture_t *f, const oracle_t *o, unsigned page)
         check_recommendations(p, o);
         break;
 
+    case TRD_PAGE_PERFORMANCE:
+        assert_int_equal(json_object_size(get(get(p, "distribution"),
+                                              "technical")), 6);
+        break;
+
     case TRD_PAGE_MARKET_CARD:
     case TRD_PAGE_SIGNALS_CARD:
         check_int(p, "instruments", N);
@@ -699,7 +704,7 @@ check_longest(uint32_t n)
     assert_int_equal(atomic_load(&f.b.header->pages_overflowed), 0);
 
     for (i = 0; i < n; i++) {
-        for (k = 0; k < TRD_ENTRY_N; k++) {
+        for (k = 0; k <= TRD_ENTRY_BINARY; k++) {
             char             *body;
             trd_page_view_t   view;
 

@@ -626,7 +626,7 @@ test_journal_damaged(void **state)
     assert_int_equal(entry(&f.b, 1), TRD_CORRUPT);
     atomic_store(&e->what, 1);
     assert_int_equal(entry(&f.b, 1), TRD_CORRUPT);
-    atomic_store(&e->what, (uint64_t) (TRD_CHANGE_STALE + 1) << 32 | 1);
+    atomic_store(&e->what, (uint64_t) TRD_CHANGE_N << 32 | 1);
     assert_int_equal(entry(&f.b, 1), TRD_CORRUPT);
     atomic_store(&e->what, UINT64_MAX);
     assert_int_equal(entry(&f.b, 1), TRD_CORRUPT);
