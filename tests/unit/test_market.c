@@ -372,8 +372,8 @@ test_carry_damaged(void **state)
     }
 
     slot = old.m.writer.quotes;
-    atomic_fetch_xor(&slot[0].word[2], 1);
-    atomic_store(&slot[1].lock, 7);
+    atomic_fetch_xor(&slot[0].copy[1].word[2], 1);
+    atomic_store(&slot[1].version, 7);
     ((trd_instrument_t *) (uintptr_t) old.b.instruments)[2].source = 200;
 
     assert_int_equal(market_carry(&f.m, &old.b), 1);
