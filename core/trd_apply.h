@@ -32,6 +32,8 @@ typedef struct {
     int64_t      day_ms;            /* exchange time of the 24 h values,
                                        or of the newest whole quote */
     int64_t      lag_ms;            /* received - stated, at the last time */
+    int64_t      step_ms;           /* our clock was set forward by so much
+                                       since the quote was received */
     uint8_t      book_seen;         /* on this connection */
     uint8_t      reserved[7];
 } trd_state_t;
