@@ -408,6 +408,7 @@ trd_apply(trd_state_t *s, const trd_update_t *u, const trd_limits_t *limits,
     }
 
     q->received_ms = now_ms;
+    s->step_ms = 0;
     q->stale = s->lag_ms > (int64_t) stale_after_ms;
 
     *changed = memcmp(&old, q, sizeof(old)) != 0;
@@ -426,6 +427,7 @@ trd_apply_reconnected(trd_state_t *s)
 int
 trd_is_stale(const trd_state_t *s, uint32_t stale_after_ms, int64_t now_ms)
 {
-    return now_ms - s->quote.received_ms > (int64_t) stale_after_ms
+    return now_ms - s->quote.received_ms - s->step_ms
+           > (int64_t) stale_after_ms
            || s->lag_ms > (int64_t) stale_after_ms;
 }

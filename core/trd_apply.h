@@ -39,6 +39,8 @@ typedef struct {
                                        or of the newest whole quote */
     int64_t      lag_ms;            /* received - stated, at the last time,
                                        less what its publisher may take */
+    int64_t      step_ms;           /* our clock was set forward by so much
+                                       since the quote was received */
     uint8_t      book_seen;         /* on this connection */
     uint8_t      reserved[7];
 } trd_state_t;

@@ -4,8 +4,8 @@
  *
  * The readers' side of the board; layout and rules: trd_board.h.
  *
- * On memory order: a quote slot is read and written as relaxed atomic words
- * between an acquire load and an acquire fence, the usual sequence lock.  A
+ * On memory order: a quote is read and written as relaxed atomic words after
+ * an acquire load of its version, and its hash tells whether it is whole.  A
  * page body is copied with memcpy() while its writer might run, which C11
  * calls a race; what makes the copy trustworthy is not the order of the loads
  * but the hash, computed over the private copy.
@@ -52,7 +52,7 @@ trd_symbol_hash(const char *name, size_t len, char *upper)
 uint64_t
 trd_quote_hash(const uint64_t *words)
 {
-    return XXH3_64bits(words, sizeof(trd_quote_t));
+    return XXH3_64bits(words, (TRD_QUOTE_WORDS + 1) * sizeof(uint64_t));
 }
 
 
@@ -319,49 +319,57 @@ trd_board_instrument(const trd_board_t *b, uint32_t instrument,
 trd_rc_t
 trd_board_quote(const trd_board_t *b, uint32_t instrument, trd_quote_t *out)
 {
-    unsigned                 try, i;
-    uint64_t                 lock, hash, words[TRD_QUOTE_WORDS];
+    unsigned                 try, i, moved;
+    uint64_t                 version, wanted, hash;
+    uint64_t                 words[TRD_QUOTE_WORDS + 1];
     const trd_quote_slot_t  *slot;
+    const trd_quote_copy_t  *copy;
 
     if (instrument >= b->n) {
         return TRD_NOT_FOUND;
     }
 
     slot = &b->quotes[instrument];
+    moved = 0;
 
     for (try = 0; try < TRD_BOARD_TRIES; try++) {
 
-        lock = atomic_load_explicit(&slot->lock, memory_order_acquire);
+        version = atomic_load_explicit(&slot->version, memory_order_acquire);
+
+        /* under a storm of quotes the previous copy may be the quieter one */
+        wanted = version - (try >= TRD_BOARD_TRIES / 2 && (try & 1)
+                            && version > 1);
+        wanted += version == 0;         /* the very first, if it is whole */
+        copy = &slot->copy[wanted & 1];
+
+        words[0] = atomic_load_explicit(&copy->version, memory_order_relaxed);
 
         for (i = 0; i < TRD_QUOTE_WORDS; i++) {
-            words[i] = atomic_load_explicit(&slot->word[i],
-                                            memory_order_relaxed);
+            words[i + 1] = atomic_load_explicit(&copy->word[i],
+                                                memory_order_relaxed);
         }
 
-        hash = atomic_load_explicit(&slot->hash, memory_order_relaxed);
+        hash = atomic_load_explicit(&copy->hash, memory_order_relaxed);
         atomic_thread_fence(memory_order_acquire);
 
-        if ((lock & 1)
-            || atomic_load_explicit(&slot->lock, memory_order_relaxed) != lock)
+        /* whole, and no older than what was looked for */
+        if (hash == trd_quote_hash(words) && words[0] >= wanted
+            && ((words[0] ^ wanted) & 1) == 0)
         {
-            continue;
+            memcpy(out, words + 1, sizeof(*out));
+            return TRD_OK;
         }
 
-        if (lock == 0 && hash == 0) {           /* never written */
+        if (version == 0) {             /* never written */
             memset(out, 0, sizeof(*out));
             return TRD_OK;
         }
 
-        if (hash != trd_quote_hash(words)) {
-            return TRD_CORRUPT;
-        }
-
-        memcpy(out, words, sizeof(*out));
-
-        return TRD_OK;
+        moved += atomic_load_explicit(&slot->version, memory_order_relaxed)
+                 != version;
     }
 
-    return TRD_AGAIN;
+    return moved ? TRD_AGAIN : TRD_CORRUPT;
 }
 
 

@@ -12,7 +12,7 @@
  *   +------------------+ 4096
  *   | INSTRUMENTS      |  256 bytes each, never change while a board lives
  *   | INDEX            |  open-addressed hash of every alias, 64 bytes each
- *   | QUOTES           |  128 bytes each, sequence-locked and hashed
+ *   | QUOTES           |  256 bytes each, two hashed copies and a version
  *   | ENTRY_PAGES      |  three page descriptors an instrument
  *   | PAGES            |  descriptors of the whole-market pages, plain, gzip
  *   | PAGE_DATA        |  two buffers a page
@@ -49,7 +49,7 @@
 #include "trd_series.h"
 
 #define TRD_BOARD_MAGIC        "TRDBOARD"
-#define TRD_BOARD_LAYOUT       2
+#define TRD_BOARD_LAYOUT       3
 #define TRD_BOARD_HEADER_SIZE  4096
 #define TRD_BOARD_TRIES        8        /* of a reader before TRD_AGAIN */
 #define TRD_BOARD_MAX          65536    /* instruments, at the very most */
@@ -243,15 +243,24 @@ _Static_assert(sizeof(trd_index_entry_t) == 64, "index layout");
 
 #define TRD_QUOTE_WORDS  (sizeof(trd_quote_t) / 8)
 
-/* lock: odd while being written.  hash: over the words. */
+/*
+ * The version counts the quotes written here; its parity tells which copy is
+ * the newest.  The writer fills the other copy, then stores the version, so a
+ * writer that is stopped or killed anywhere leaves a whole quote behind.
+ */
 typedef struct {
-    _Alignas(64) _Atomic uint64_t  lock;
+    _Atomic uint64_t               version;     /* of the slot, when written */
     _Atomic uint64_t               word[TRD_QUOTE_WORDS];
-    _Atomic uint64_t               hash;
+    _Atomic uint64_t               hash;        /* of the two above */
+} trd_quote_copy_t;
+
+typedef struct {
+    _Alignas(64) _Atomic uint64_t  version;     /* 0 = never written */
+    trd_quote_copy_t               copy[2];
     uint64_t                       reserved;
 } trd_quote_slot_t;
 
-_Static_assert(sizeof(trd_quote_slot_t) == 128, "quote slot layout");
+_Static_assert(sizeof(trd_quote_slot_t) == 256, "quote slot layout");
 
 /*
  * A page's version counts its publications; its parity tells which buffer
@@ -459,7 +468,7 @@ int64_t trd_board_age(const trd_board_t *b, int64_t mono_ms);
 uint32_t trd_symbol_hash(const char *name, size_t len, char *upper);
 
 /* hashes shared with the writer */
-uint64_t trd_quote_hash(const uint64_t *words);
+uint64_t trd_quote_hash(const uint64_t *words);     /* version and words */
 uint64_t trd_page_hash(const void *body, uint32_t len, uint64_t seq,
     int64_t rendered_ms, uint32_t page);
 uint64_t trd_header_hash(const trd_board_header_t *h);

@@ -76,6 +76,7 @@ trd_board_map_open(trd_board_map_t *m, const char *path, trd_file_id_t *id,
 
     memset(m, 0, sizeof(trd_board_map_t));
     memset(id, 0, sizeof(trd_file_id_t));
+    m->fd = -1;
     m->slot = -1;
     *err = 0;
 
@@ -123,8 +124,7 @@ trd_board_map_open(trd_board_map_t *m, const char *path, trd_file_id_t *id,
         goto failed;
     }
 
-    (void) close(fd);
-
+    m->fd = fd;
     m->slot = trd_guard_add(m->base, m->size);
 
     if (m->slot == -1) {
@@ -162,25 +162,28 @@ trd_file_t
 trd_board_map_check(const trd_board_map_t *m, const char *path,
     trd_file_id_t *id)
 {
+    trd_file_t   file;
     struct stat  st;
 
     memset(id, 0, sizeof(trd_file_id_t));
 
     if (stat(path, &st) == -1) {
-        return TRD_FILE_NONE;
+        file = TRD_FILE_NONE;
+
+    } else {
+        trd_file_identify(id, &st);
+        file = (m->base && st.st_dev == m->dev && st.st_ino == m->ino)
+               ? TRD_FILE_SAME : TRD_FILE_OTHER;
     }
 
-    trd_file_identify(id, &st);
-
-    if (m->base == NULL || st.st_dev != m->dev || st.st_ino != m->ino) {
-        return TRD_FILE_OTHER;
-    }
-
-    if ((uint64_t) st.st_size < (uint64_t) m->size) {
+    /* also of a mapped file that has another name by now, or none */
+    if (m->base && fstat(m->fd, &st) == 0
+        && (uint64_t) st.st_size < (uint64_t) m->size)
+    {
         return TRD_FILE_SHRUNK;
     }
 
-    return TRD_FILE_SAME;
+    return file;
 }
 
 
@@ -203,8 +206,10 @@ trd_board_map_close(trd_board_map_t *m)
     }
 
     (void) munmap(m->base, m->size);
+    (void) close(m->fd);
 
     memset(m, 0, sizeof(trd_board_map_t));
+    m->fd = -1;
     m->slot = -1;
 }
 

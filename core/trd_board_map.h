@@ -32,6 +32,7 @@ typedef struct {
     size_t       size;
     dev_t        dev;
     ino_t        ino;
+    int          fd;            /* of the mapped file, whatever its name is */
     int          slot;          /* in the guard's registry */
 } trd_board_map_t;
 
@@ -52,7 +53,9 @@ typedef struct {
 } trd_file_id_t;
 
 /*
- * Opens, maps and checks.  On anything but TRD_OK nothing stays open, *why
+ * Opens, maps and checks; the file stays open while it is mapped, because a
+ * file that was cut may have lost its name, too, and only its own size tells.
+ * On anything but TRD_OK nothing stays open, *why
  * is static text and *err the errno, or 0.  TRD_NOT_FOUND: no such file.
  * `id` is filled whenever the file could be opened, else zeroed.
  */

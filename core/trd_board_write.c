@@ -5,8 +5,8 @@
  * The writer's side of the board; layout and rules: trd_board.h.
  *
  * Order matters because the writer may be killed between any two stores:
- * a slot's lock stays odd, a page's version stays what it was, a journal
- * entry's seq is stored after what it says.  None of these can hang a reader.
+ * the versions of slots and pages stay what they were, a journal entry's seq
+ * is stored after what it says.  None of these can hang a reader.
  */
 
 #include <string.h>
@@ -380,26 +380,31 @@ trd_board_put_quote(trd_board_writer_t *w, uint32_t instrument,
     trd_quote_t *q, trd_change_t change)
 {
     unsigned              i;
-    uint64_t              lock, words[TRD_QUOTE_WORDS];
+    uint64_t              words[TRD_QUOTE_WORDS + 1];
     trd_quote_slot_t     *slot;
+    trd_quote_copy_t     *copy;
 
     q->seq = ++w->seq;
 
-    memcpy(words, q, sizeof(words));
-
     slot = &w->quotes[instrument];
-    lock = atomic_load_explicit(&slot->lock, memory_order_relaxed) | 1;
+    words[0] = atomic_load_explicit(&slot->version, memory_order_relaxed) + 1;
+    memcpy(words + 1, q, sizeof(*q));
 
-    atomic_store_explicit(&slot->lock, lock, memory_order_relaxed);
+    copy = &slot->copy[words[0] & 1];
+
+    /* the version before this one is seen before its elder is written over */
     atomic_thread_fence(memory_order_release);
 
+    atomic_store_explicit(&copy->version, words[0], memory_order_relaxed);
+
     for (i = 0; i < TRD_QUOTE_WORDS; i++) {
-        atomic_store_explicit(&slot->word[i], words[i], memory_order_relaxed);
+        atomic_store_explicit(&copy->word[i], words[i + 1],
+                              memory_order_relaxed);
     }
 
-    atomic_store_explicit(&slot->hash, trd_quote_hash(words),
+    atomic_store_explicit(&copy->hash, trd_quote_hash(words),
                           memory_order_relaxed);
-    atomic_store_explicit(&slot->lock, lock + 1, memory_order_release);
+    atomic_store_explicit(&slot->version, words[0], memory_order_release);
 
     trd_board_journal_put(w, q->seq, (uint64_t) change << 32 | instrument);
 }

@@ -95,16 +95,18 @@ need_packages()
 }
 
 # Debian starts what it installs; no second nginx shall sit on port 80, so
-# services are held back while apt runs.  Uses missing and sudo of the caller.
+# services are held back while apt runs: in a subshell, whose trap takes the
+# policy away whatever ends it.  Uses missing and sudo of the caller.
 install_packages()
-{
-    local policy=/usr/sbin/policy-rc.d held='' rc=0
-    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y)
+(
+    policy=/usr/sbin/policy-rc.d rc=0
+    apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y)
 
     : > "$1" || return 1
 
     if [ ! -e "$policy" ]; then
-        held=1
+        trap '"${sudo[@]}" rm -f "$policy"' EXIT
+        trap 'exit 1' INT TERM HUP
         printf '#!/bin/sh\nexit 101\n' |
             "${sudo[@]}" sh -c "cat > $policy && chmod 755 $policy"
     fi
@@ -113,9 +115,8 @@ install_packages()
     "${sudo[@]}" "${apt[@]}" install --no-install-recommends \
         "${missing[@]}" >> "$1" 2>&1 < /dev/null || rc=1
 
-    [ -z "$held" ] || "${sudo[@]}" rm -f "$policy"
-    return $rc
-}
+    exit $rc
+)
 
 runtime_packages=(nginx runit curl ca-certificates libevent-2.1-7 libcurl4
     libwslay1 libjansson4 zlib1g libzstd1 libssl3)

@@ -140,6 +140,7 @@ ngx_http_trading_create_main_conf(ngx_conf_t *cf)
      *     mcf->file = NULL;
      */
 
+    mcf->board.map.fd = -1;
     mcf->board.map.slot = -1;
     mcf->request_id = NGX_ERROR;
 

@@ -8,7 +8,7 @@
  * is judged is that of the very quote that is sent.
  */
 
-#include "ngx_http_trading_conf.h"
+#include "ngx_http_trading_metrics.h"
 #include "trd_quote_json.h"
 
 #define NGX_HTTP_TRADING_QUOTE_SIZE  640    /* of most quotes; see render() */
@@ -150,15 +150,24 @@ ngx_http_trading_age_check(ngx_http_trading_call_t *call,
     uint32_t instrument, trd_quote_t *quote)
 {
     int64_t                        age;
+    trd_rc_t                       rc;
     trd_instrument_t               in;
     ngx_http_request_t            *r;
     ngx_http_trading_main_conf_t  *mcf;
 
-    if (trd_board_quote(call->board, instrument, quote) != TRD_OK) {
+    rc = trd_board_quote(call->board, instrument, quote);
+
+    if (rc != TRD_OK) {
         r = call->request;
         mcf = ngx_http_get_module_main_conf(r, ngx_http_trading_module);
 
-        ngx_http_trading_board_failing(mcf, r->connection->log, "a quote");
+        if (rc == TRD_AGAIN) {          /* lapped by the writer, not harmed */
+            ngx_http_trading_count_event(mcf, NGX_HTTP_TRADING_C_TORN);
+
+        } else {
+            ngx_http_trading_board_failing(mcf, r->connection->log,
+                                           "a quote");
+        }
 
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_BOARD,
                                      "the market data cannot be read");

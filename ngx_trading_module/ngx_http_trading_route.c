@@ -102,9 +102,12 @@ ngx_http_trading_dispatch(ngx_http_trading_call_t *call,
 
     r = call->request;
 
-    /* the URI begins with the location's name, but for a slash at its end */
+    /* but for a slash at its end the URI begins with the location's name,
+       unless it was rewritten */
 
-    if (r->uri.len < lcf->prefix.len) {
+    if (r->uri.len < lcf->prefix.len
+        || ngx_strncmp(r->uri.data, lcf->prefix.data, lcf->prefix.len) != 0)
+    {
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NOT_FOUND,
                                      "there is no such route");
     }

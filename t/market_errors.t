@@ -208,3 +208,14 @@ file is refused
 [503, 200, 200]
 --- response_body_like eval
 ['"code":"no_quote"', '^\{\}$', '"symbol":"BTC"']
+
+
+
+=== TEST 16: a path that was rewritten away from the prefix is no route
+--- config
+    location /m/ { rewrite ^ /prices break; trading_market; }
+--- request
+GET /m/prices
+--- error_code: 404
+--- response_body_like chomp
+"code":"not_found"

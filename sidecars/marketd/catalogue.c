@@ -277,7 +277,8 @@ catalogue_item(const catalogue_reader_t *r, json_t *item,
 
     if (!json_is_integer(v) || ms < 1 || ms > UINT32_MAX) {
         return catalogue_fail(r, "stale_after_ms",
-                              "a whole number of milliseconds, at least 1");
+                              "a whole number of milliseconds from 1 to "
+                              "4294967295");
     }
 
     in->stale_after_ms = (uint32_t) ms;

@@ -17,6 +17,8 @@
 #include "tsd_log.h"
 
 
+#define MARKET_STEP_MS  250     /* what no slewing does between two looks */
+
 #define market_count(counter)                                                 \
     atomic_fetch_add_explicit(&(counter), 1, memory_order_relaxed)
 
@@ -79,13 +81,46 @@ market_free(market_t *m)
 }
 
 
+/*
+ * Times that are served are the wall clock's; how long ago something was is
+ * the monotonic clock's word.  Where the wall clock was set, each quote
+ * remembers by how much, so that it ages neither faster nor slower for it.
+ */
+
 void
 market_clock(market_t *m)
 {
+    int64_t  offset;
+
     m->now_us = tsd_mono_us();
 
-    if (!m->virtual_clock) {
-        m->now_ms = tsd_wall_ms();
+    if (m->virtual_clock) {
+        return;
+    }
+
+    m->now_ms = tsd_wall_ms();
+    offset = m->now_ms - m->now_us / 1000;
+
+    if (m->clock_offset_ms && (offset - m->clock_offset_ms > MARKET_STEP_MS
+                               || m->clock_offset_ms - offset
+                                  > MARKET_STEP_MS))
+    {
+        tsd_log(TSD_LOG_WARN, "clock_set", "by_ms=%lld",
+                (long long) (offset - m->clock_offset_ms));
+        market_clock_set(m, offset - m->clock_offset_ms);
+    }
+
+    m->clock_offset_ms = offset;
+}
+
+
+void
+market_clock_set(market_t *m, int64_t by_ms)
+{
+    uint32_t  i;
+
+    for (i = 0; m->states && i < m->catalogue->n; i++) {
+        m->states[i].step_ms += by_ms;
     }
 }
 

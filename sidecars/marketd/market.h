@@ -31,6 +31,7 @@ typedef struct market_s {
     int64_t                  now_ms;        /* wall clock, or the virtual one;
                                                kept by market_clock() */
     int64_t                  now_us;        /* CLOCK_MONOTONIC, likewise */
+    int64_t                  clock_offset_ms;   /* wall - monotonic */
     int                      virtual_clock;
     uint32_t                *by_symbol;     /* hash of exchange symbols */
     uint32_t                 symbol_mask;
@@ -53,6 +54,10 @@ void market_free(market_t *m);
    virtual time calls market_set_clock() instead, and marks are judged by it. */
 void market_clock(market_t *m);
 void market_set_clock(market_t *m, int64_t now_ms);
+
+/* The wall clock was set forward (back, if negative); market_clock() notices
+   by itself. */
+void market_clock_set(market_t *m, int64_t by_ms);
 
 /*
  * Judges and publishes an update.  Counts it, accepted or refused, with the

@@ -670,6 +670,7 @@ ws_client_goodbye(ws_client_t *c)
             event_del(c->io);
         }
 
+        event_del(c->again);
         ws_client_arm(c->timer, 0);
         break;
 

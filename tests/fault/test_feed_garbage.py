@@ -6,8 +6,8 @@
 
 Every kind of broken input that the feed server knows (tests/feed/faults.py) is
 sent into a market that otherwise stands still, so that any effect shows: what
-is to be ignored must leave the quote and the connection as they are and count its
-reason, a violation of the protocol must cost the connection and nothing else,
+is to be ignored must leave the quote and the connection as they are and count
+its reason, a violation of the protocol must cost the connection, nothing else,
 what is unusual but right must be applied. REST answers are broken likewise.
 """
 

@@ -372,13 +372,47 @@ test_carry_damaged(void **state)
     }
 
     slot = old.m.writer.quotes;
-    atomic_fetch_xor(&slot[0].word[2], 1);
-    atomic_store(&slot[1].lock, 7);
+    atomic_fetch_xor(&slot[0].copy[1].word[2], 1);
+    atomic_store(&slot[1].version, 7);
     ((trd_instrument_t *) (uintptr_t) old.b.instruments)[2].source = 200;
 
     assert_int_equal(market_carry(&f.m, &old.b), 1);
     assert_int_equal(f.m.states[3].quote.last_e8, 100 * E8);
     market_fixture_stop(&old);
+    market_fixture_stop(&f);
+}
+
+
+/* a clock that is set makes no quote stale, and keeps none fresh */
+
+static void
+test_clock_set(void **state)
+{
+    market_fixture_t  f;
+
+    (void) state;
+    fixture_up(&f, 1);
+    assert_int_equal(put(&f, 0, 100 * E8, 90 * E8), TRD_REFUSED_NOT);
+
+    market_set_clock(&f.m, f.m.now_ms + 3600000);
+    market_clock_set(&f.m, 3600000);
+    market_sweep(&f.m);
+    assert_int_equal(f.m.states[0].quote.stale, 0);
+
+    /* a new quote is of the new time */
+    assert_int_equal(put(&f, 0, 101 * E8, 90 * E8), TRD_REFUSED_NOT);
+    assert_int_equal(f.m.states[0].step_ms, 0);
+
+    market_set_clock(&f.m, f.m.now_ms - 7200000);
+    market_clock_set(&f.m, -7200000);
+    market_sweep(&f.m);
+    assert_int_equal(f.m.states[0].quote.stale, 0);
+
+    /* and time goes on from there */
+    market_set_clock(&f.m, f.m.now_ms
+                           + f.catalogue.instruments[0].stale_after_ms + 1);
+    market_sweep(&f.m);
+    assert_int_equal(f.m.states[0].quote.stale, 1);
     market_fixture_stop(&f);
 }
 
@@ -488,6 +522,7 @@ main(void)
         cmocka_unit_test(test_apply_lagging),
         cmocka_unit_test(test_carry),
         cmocka_unit_test(test_carry_damaged),
+        cmocka_unit_test(test_clock_set),
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_reconnected),
         cmocka_unit_test(test_signal_vanishes)

@@ -152,12 +152,16 @@ test_open_refuses(void **state)
 static void
 test_open_leaks_nothing(void **state)
 {
-    int               i, err;
+    int               i, err, lowest, fd;
     const char       *why;
     trd_file_id_t     id;
     trd_board_map_t   m;
 
     (void) state;
+
+    lowest = dup(STDERR_FILENO);
+    assert_true(lowest >= 0);
+    (void) close(lowest);
 
     for (i = 0; i < 4 * TRD_BOARD_MAPS; i++) {
         assert_int_equal(trd_board_map_open(&m, test_path, &id, &why, &err),
@@ -173,6 +177,10 @@ test_open_leaks_nothing(void **state)
                              TRD_OK);
         assert_string_not_equal(why, "too many boards are mapped");
     }
+
+    fd = dup(STDERR_FILENO);
+    assert_int_equal(fd, lowest);
+    (void) close(fd);
 }
 
 
@@ -206,6 +214,46 @@ test_truncated_while_mapped(void **state)
 
     trd_board_map_close(&m);
     assert_int_equal(trd_board_map_lost(&m), 0);
+}
+
+
+/* a file that was cut and then lost its name, or gave it to another */
+static void
+test_truncated_without_a_name(void **state)
+{
+    int               err;
+    unsigned          i;
+    char              other[80];
+    const char       *why;
+    trd_file_id_t     id;
+    trd_board_map_t   m;
+
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(trd_board_map_open(&m, test_path, &id, &why, &err),
+                         TRD_OK);
+        assert_int_equal(truncate(test_path, (off_t) m.size - 1), 0);
+
+        if (i == 0) {
+            assert_int_equal(unlink(test_path), 0);
+        } else {
+            (void) snprintf(other, sizeof(other), "%s.new", test_path);
+            assert_int_equal(rename(test_path, other), 0);
+            assert_int_equal(test_setup(state), 0);
+        }
+
+        assert_int_equal(trd_board_map_check(&m, test_path, &id),
+                         TRD_FILE_SHRUNK);
+
+        trd_board_map_close(&m);
+        assert_int_equal(trd_board_map_check(&m, test_path, &id),
+                         i == 0 ? TRD_FILE_NONE : TRD_FILE_OTHER);
+
+        if (i == 0) {
+            assert_int_equal(test_setup(state), 0);
+        } else {
+            assert_int_equal(unlink(other), 0);
+        }
+    }
 }
 
 
@@ -252,6 +300,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_open_leaks_nothing, test_setup,
                                         test_teardown),
         cmocka_unit_test_setup_teardown(test_truncated_while_mapped,
+                                        test_setup, test_teardown),
+        cmocka_unit_test_setup_teardown(test_truncated_without_a_name,
                                         test_setup, test_teardown)
     };
 
