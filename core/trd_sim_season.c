@@ -19,10 +19,6 @@
 /* the drift is no more than this, in logarithms of the price */
 #define SCENARIO_DRIFT  0.5
 
-static const char *const  scenario_names[TRD_SCENARIO_N] = {
-    "normal", "calm", "rally", "crash", "gap", "halt"
-};
-
 /*
  * Percent of activity at each hour UTC, with straight lines between.  Rough
  * shapes of the markets' own days: London opens at 7 or 8, New York at 13 or
@@ -38,30 +34,6 @@ static const uint8_t  season_hours[TRD_CLASS_N][24] = {
     { 30, 35, 30, 30, 30, 30, 50, 100, 110, 90, 80, 80,    /* COMMODITIES */
       110, 200, 240, 200, 160, 150, 220, 160, 70, 30, 30, 30 }
 };
-
-
-const char *
-trd_scenario_name(unsigned scenario)
-{
-    return scenario < TRD_SCENARIO_N ? scenario_names[scenario] : NULL;
-}
-
-
-int
-trd_scenario_find(const char *name, size_t len)
-{
-    int  i;
-
-    for (i = 0; i < TRD_SCENARIO_N; i++) {
-        if (strlen(scenario_names[i]) == len
-            && memcmp(scenario_names[i], name, len) == 0)
-        {
-            return i;
-        }
-    }
-
-    return -1;
-}
 
 
 /* what a scenario makes of a quarter of an hour's activity, in quarters */
