@@ -21,6 +21,7 @@
 #include "tsd_log.h"
 
 
+#define BOARD_FILE_FULL  (600ULL << 20)  /* what full rings may take */
 #define BOARD_FILE_SEQS  (1ULL << 26)    /* reserved at a time */
 #define BOARD_FILE_SEQ   (1ULL << 49)    /* more than any board ever has */
 
@@ -224,7 +225,8 @@ board_file_create(board_file_t *f, market_t *m, const char *run_dir,
     }
 
     trd_board_shape_default(&shape);
-    shape.capacity = capacity ? capacity : catalogue->n;
+    trd_board_shape_fit(&shape, capacity ? capacity : catalogue->n,
+                        BOARD_FILE_FULL);
 
     if (catalogue->n > shape.capacity) {
         tsd_log(TSD_LOG_ERROR, "bad_setting",

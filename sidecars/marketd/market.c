@@ -214,9 +214,7 @@ market_apply(market_t *m, trd_source_stats_t *stats, uint32_t instrument,
     market_publish(m, instrument, TRD_CHANGE_QUOTE);
     market_tape_update(m, instrument, u);
 
-    if (m->series) {
-        series_quote(m, instrument);
-    }
+    series_quote(m, instrument);
 
     return TRD_REFUSED_NOT;
 }

@@ -170,6 +170,10 @@ series_trade(market_t *m, uint32_t instrument, const trd_print_t *t,
     trd_trade_t      trade;
     series_flush_t   f = { m, instrument, 0 };
 
+    if (m->series == NULL) {
+        return;
+    }
+
     s = m->series;
     s->of[instrument].prints = 1;
 
@@ -202,6 +206,10 @@ series_quote(market_t *m, uint32_t instrument)
     series_flush_t      f = { m, instrument, 0 };
     const trd_quote_t  *q;
 
+    if (m->series == NULL) {
+        return;
+    }
+
     s = m->series;
     of = &s->of[instrument];
     q = &m->states[instrument].quote;
@@ -231,6 +239,10 @@ series_candle(market_t *m, uint32_t instrument, unsigned interval,
     series_t        *s;
     series_flush_t   f = { m, instrument, 0 };
 
+    if (m->series == NULL) {
+        return;
+    }
+
     s = m->series;
 
     if (trd_candle_put(&s->of[instrument].candles,
@@ -246,6 +258,10 @@ series_candle(market_t *m, uint32_t instrument, unsigned interval,
 void
 series_book(market_t *m, uint32_t instrument, trd_board_book_t *book)
 {
+    if (m->series == NULL) {
+        return;
+    }
+
     trd_board_put_depth(&m->writer, instrument, book);
 }
 
@@ -253,6 +269,10 @@ series_book(market_t *m, uint32_t instrument, trd_board_book_t *book)
 void
 series_broken(market_t *m, uint32_t instrument)
 {
+    if (m->series == NULL) {
+        return;
+    }
+
     trd_candle_broken(&m->series->of[instrument].candles);
 }
 
@@ -290,6 +310,10 @@ series_clock(market_t *m)
     int64_t    hour;
     uint32_t   i;
     series_t  *s;
+
+    if (m->series == NULL) {
+        return;
+    }
 
     s = m->series;
 

@@ -9,7 +9,8 @@
  * what has no prints.  Candles reach the board when a round of pages is
  * rendered, trades and books at once.
  *
- * One thread, as all of the market.
+ * A market without series (tools, tests) ignores all of it.  One thread, as
+ * all of the market.
  */
 
 #ifndef MARKETD_SERIES_H
