@@ -4,7 +4,8 @@
  *
  * What the files of the Binance source share: source_binance.c (start, stop,
  * decoding), binance_stream.c and binance_link.c (connections),
- * binance_rest.c and binance_info.c (snapshots, rules of symbols).
+ * binance_rest.c and binance_info.c (snapshots, rules of symbols);
+ * binance_market.h has what there is beside quotes.
  */
 
 #ifndef MARKETD_BINANCE_H
@@ -25,6 +26,8 @@
 #define BINANCE_BATCH            100    /* symbols of a REST request */
 #define BINANCE_WEIGHT           6000   /* a minute */
 #define BINANCE_WEIGHT_SHARE     80     /* percent of it that we use */
+#define BINANCE_SLOW_SHARE       60     /* ... by books and candles */
+#define BINANCE_SLOW_BURST       10     /* ... at once */
 #define BINANCE_429_MS           60000  /* where Retry-After is missing */
 #define BINANCE_418_MS           300000
 #define BINANCE_HOLD_MORE_MS     250    /* clocks and timers are not exact */
@@ -37,6 +40,7 @@
 
 typedef struct binance_rest_s  binance_rest_t;
 typedef struct binance_conn_s  binance_conn_t;
+typedef struct binance_market_s  binance_market_t;
 
 typedef struct {
     uint32_t  min_ms;
@@ -57,12 +61,13 @@ typedef struct {
     uint32_t         nconns;
     struct event    *watch;             /* looks after all connections */
     binance_rest_t  *rest;
+    binance_market_t *market;
 } binance_t;
 
 /* the exchange symbol of the source's i-th instrument */
 const char *binance_symbol(const binance_t *b, uint32_t i);
 
-/* Decodes a message and applies it; refusals are counted.  The decoder's
+/* Decodes a message and applies it; refusals are counted.  The decoders'
    status: TRD_OK, TRD_IGNORED, TRD_ERROR, TRD_OVERFLOW. */
 trd_rc_t binance_message(binance_t *b, const char *msg, size_t len);
 trd_rc_t binance_snapshot(binance_t *b, const char *body, size_t len);
@@ -93,5 +98,8 @@ void binance_rest_refresh(binance_t *b);
 /* The same, unless there was one already: REST does not wait for a stream
    that cannot be had. */
 void binance_rest_begin(binance_t *b);
+
+/* There may be something to ask for, a book or candles; it is looked for. */
+void binance_rest_kick(binance_t *b);
 
 #endif /* MARKETD_BINANCE_H */

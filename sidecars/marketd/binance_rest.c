@@ -11,6 +11,11 @@
  * alone and can be named.  Whatever else goes wrong, the job stays and is
  * tried again: after a back-off, when the exchange says so (429, 418), or
  * when the next minute has begun (weight).
+ *
+ * Snapshots of books and candles come after those, by turns, from whoever
+ * wants them (binance_market.h).  They are paced: weight for them accrues
+ * over the minute, so that a start with five hundred instruments is no burst
+ * and leaves room for the tickers of a reconnect.
  */
 
 #include <jansson.h>
@@ -20,8 +25,8 @@
 
 #include "binance.h"
 #include "binance_info.h"
+#include "binance_market.h"
 #include "http_client.h"
-#include "tsd_log.h"
 
 #define REST_TIMEOUT_MS    30000
 #define REST_BODY_MAX      (32U << 20)
@@ -30,11 +35,23 @@
 #define REST_UNKNOWN_CODE  (-1121)      /* "Invalid symbol." */
 #define REST_ILLEGAL_CODE  (-1100)
 
+typedef enum {
+    REST_TICKER = 0,
+    REST_INFO,
+    REST_DEPTH,                 /* the last two are paced */
+    REST_KLINES
+} rest_kind_t;
+
 typedef struct {
-    uint32_t  first;
-    uint32_t  n;
-    uint8_t   info;             /* exchangeInfo, else ticker/24hr */
+    uint32_t        first;
+    uint32_t        n;
+    rest_kind_t     kind;
+    binance_fill_t  fill;       /* of REST_KLINES */
 } rest_job_t;
+
+static const char *const  rest_names[] = {
+    "ticker/24hr", "exchangeInfo", "depth", "klines"
+};
 
 struct binance_rest_s {
     binance_t          *b;
@@ -48,17 +65,26 @@ struct binance_rest_s {
     uint8_t             restart;        /* asked for while one is under way */
     uint8_t            *unlisted;       /* by symbol: leave it out */
     int64_t             hold_ms;        /* monotonic: not before */
+    int64_t             slow_hold_ms;   /* ... for what is paced */
+    int64_t             slow_weight;    /* that may be spent, in thousandths */
+    int64_t             slow_ms;        /* ... as of then */
+    uint8_t             candles_turn;
     int64_t             info_ms;        /* when exchangeInfo is due */
     int64_t             used_weight;
     int64_t             used_minute;    /* the minute it was stated in */
     int64_t             weight_limit;
     binance_backoff_t   backoff;
+    binance_backoff_t   slow_backoff;
     tsd_limiter_t       limiter;
 };
 
 
+#define binance_rest_slow(job)  ((job)->kind >= REST_DEPTH)
+
+
 static void
-binance_rest_push(binance_rest_t *r, uint32_t first, uint32_t n, int info)
+binance_rest_push(binance_rest_t *r, uint32_t first, uint32_t n,
+    rest_kind_t kind)
 {
     rest_job_t  *job;
 
@@ -66,7 +92,7 @@ binance_rest_push(binance_rest_t *r, uint32_t first, uint32_t n, int info)
         job = &r->jobs[r->njobs++];
         job->first = first;
         job->n = n;
-        job->info = (uint8_t) info;
+        job->kind = kind;
     }
 }
 
@@ -89,7 +115,7 @@ binance_rest_plan(binance_rest_t *r)
         for (i = (n - 1) / BINANCE_BATCH * BINANCE_BATCH; n; /* void */ ) {
             binance_rest_push(r, i, n - i < BINANCE_BATCH ? n - i
                                                           : BINANCE_BATCH,
-                              info);
+                              info ? REST_INFO : REST_TICKER);
             if (i == 0) {
                 break;
             }
@@ -100,11 +126,20 @@ binance_rest_plan(binance_rest_t *r)
 }
 
 
-/* Weights as documented: tickers by number of symbols, 20 for the other. */
+/* Weights as documented: tickers by number of symbols. */
 static int64_t
 binance_rest_weight(const rest_job_t *job)
 {
-    return job->info ? 20 : job->n <= 20 ? 2 : 40;
+    switch (job->kind) {
+    case REST_INFO:
+        return 20;
+    case REST_DEPTH:
+        return BINANCE_DEPTH_WEIGHT;
+    case REST_KLINES:
+        return BINANCE_KLINES_WEIGHT;
+    default:
+        return job->n <= 20 ? 2 : 40;
+    }
 }
 
 
@@ -127,6 +162,71 @@ binance_rest_wait(const binance_rest_t *r, int64_t weight)
 }
 
 
+/* The same for what is paced: a bucket that fills as time goes by. */
+static int64_t
+binance_rest_pace(binance_rest_t *r, int64_t weight)
+{
+    int64_t  now, rate, most;
+
+    now = tsd_mono_ms();
+    rate = r->weight_limit * BINANCE_SLOW_SHARE / 100;      /* a minute */
+    most = r->weight_limit * BINANCE_SLOW_BURST * 10;
+    most = most < 2000 * weight ? 2000 * weight : most;
+
+    if (r->slow_ms == 0) {
+        r->slow_weight = most;
+
+    } else {
+        r->slow_weight += (now - r->slow_ms) * rate / 60;
+    }
+
+    r->slow_ms = now;
+    r->slow_weight = r->slow_weight > most ? most : r->slow_weight;
+
+    if (r->slow_weight >= weight * 1000) {
+        return 0;
+    }
+
+    return (weight * 1000 - r->slow_weight) * 60 / (rate ? rate : 1) + 1;
+}
+
+
+/* Of one symbol. */
+static char *
+binance_rest_url_one(const binance_rest_t *r, const rest_job_t *job)
+{
+    char         start[48], *url;
+    size_t       size;
+    const char  *symbol = binance_symbol(r->b, job->first);
+
+    size = strlen(r->b->api_url) + strlen(symbol) + 160;
+    url = malloc(size);
+
+    if (url == NULL) {
+        return NULL;
+    }
+
+    if (job->kind == REST_DEPTH) {
+        snprintf(url, size, "%s/api/v3/depth?symbol=%s&limit=%d",
+                 r->b->api_url, symbol, BINANCE_DEPTH_LIMIT);
+        return url;
+    }
+
+    start[0] = '\0';
+
+    if (job->fill.start_ms) {
+        snprintf(start, sizeof(start), "&startTime=%lld",
+                 (long long) job->fill.start_ms);
+    }
+
+    snprintf(url, size, "%s/api/v3/klines?symbol=%s&interval=%s%s&limit=%u",
+             r->b->api_url, symbol, trd_interval_name(job->fill.interval),
+             start, (unsigned) job->fill.limit);
+
+    return url;
+}
+
+
 /* ["A","B"] as a query wants it; NULL: no memory, or no symbol is left. */
 static char *
 binance_rest_url(const binance_rest_t *r, const rest_job_t *job)
@@ -134,6 +234,10 @@ binance_rest_url(const binance_rest_t *r, const rest_job_t *job)
     char      *url;
     size_t     size, len;
     uint32_t   i, n = 0;
+
+    if (binance_rest_slow(job)) {
+        return binance_rest_url_one(r, job);
+    }
 
     size = strlen(r->b->api_url) + 64
            + (size_t) job->n * (TRD_SYMBOL_LEN + 9);
@@ -145,7 +249,7 @@ binance_rest_url(const binance_rest_t *r, const rest_job_t *job)
 
     len = (size_t) snprintf(url, size, "%s/api/v3/%s?symbols=%%5B",
                             r->b->api_url,
-                            job->info ? "exchangeInfo" : "ticker/24hr");
+                            rest_names[job->kind]);
 
     for (i = job->first; i < job->first + job->n; i++) {
         if (r->unlisted[i]) {
@@ -195,8 +299,8 @@ binance_rest_split(binance_rest_t *r)
 
     if (job.n > 1) {
         half = job.n / 2;
-        binance_rest_push(r, job.first + half, job.n - half, job.info);
-        binance_rest_push(r, job.first, half, job.info);
+        binance_rest_push(r, job.first + half, job.n - half, job.kind);
+        binance_rest_push(r, job.first, half, job.kind);
         return;
     }
 
@@ -213,7 +317,18 @@ binance_rest_take(binance_rest_t *r, const http_answer_t *answer)
     int64_t     limit;
     market_t   *m = r->b->source->market;
 
-    if (r->job.info) {
+    switch (r->job.kind) {
+
+    case REST_DEPTH:
+        market_clock(m);
+        return binance_book_take(r->b->market, r->job.first, answer->body,
+                                 answer->len);
+
+    case REST_KLINES:
+        return binance_fill_take(r->b->market, &r->job.fill, answer->body,
+                                 answer->len);
+
+    case REST_INFO:
         if (binance_info_compare(r->b, r->job.first, r->job.n, r->unlisted,
                                  answer->body, answer->len, &limit) != 0)
         {
@@ -227,6 +342,9 @@ binance_rest_take(binance_rest_t *r, const http_answer_t *answer)
         r->info_ms = tsd_mono_ms() + REST_INFO_MS;
 
         return 0;
+
+    default:
+        break;
     }
 
     market_clock(m);
@@ -250,22 +368,46 @@ static void
 binance_rest_failed(binance_rest_t *r, const http_answer_t *answer,
     const char *what)
 {
+    int      slow = binance_rest_slow(&r->job);
     int64_t  ms;
 
-    ms = binance_backoff(&r->backoff);
+    ms = binance_backoff(slow ? &r->slow_backoff : &r->backoff);
 
     if (answer && (answer->status == 429 || answer->status == 418)) {
         ms += binance_hold_ms(answer->status, answer->retry_after_ms,
                               r->backoff.min_ms);
+        r->hold_ms = tsd_mono_ms() + ms;        /* of all */
     }
 
-    r->hold_ms = tsd_mono_ms() + ms;
+    if (slow) {
+        r->slow_hold_ms = tsd_mono_ms() + ms;
+
+    } else {
+        r->hold_ms = tsd_mono_ms() + ms;
+    }
 
     tsd_log_limited(&r->limiter, TSD_LOG_WARN, "rest_failed",
                     "source=binance what=%s status=%d retry_in_ms=%lld "
                     "text=\"%s\"",
-                    r->job.info ? "exchangeInfo" : "ticker/24hr",
+                    rest_names[r->job.kind],
                     answer ? answer->status : 0, (long long) ms, what);
+}
+
+
+/* The job is to be tried again. */
+static void
+binance_rest_again(binance_rest_t *r)
+{
+    switch (r->job.kind) {
+    case REST_DEPTH:
+        binance_book_failed(r->b->market, r->job.first);
+        break;
+    case REST_KLINES:
+        binance_fill_failed(r->b->market, &r->job.fill);
+        break;
+    default:
+        binance_rest_push(r, r->job.first, r->job.n, r->job.kind);
+    }
 }
 
 
@@ -285,7 +427,12 @@ binance_rest_on_answer(void *ctx, const http_answer_t *answer)
 
     if (answer->status == 200) {
         if (binance_rest_take(r, answer) == 0) {
-            r->backoff.attempt = 0;
+            if (binance_rest_slow(&r->job)) {
+                r->slow_backoff.attempt = 0;
+
+            } else {
+                r->backoff.attempt = 0;
+            }
 
         } else {
             what = "unreadable answer";
@@ -296,6 +443,10 @@ binance_rest_on_answer(void *ctx, const http_answer_t *answer)
 
         if (code == REST_UNKNOWN_CODE || code == REST_ILLEGAL_CODE) {
             binance_rest_split(r);
+
+            if (r->job.kind == REST_DEPTH) {
+                binance_book_failed(r->b->market, r->job.first);
+            }
 
         } else {
             what = "request refused";
@@ -311,7 +462,7 @@ binance_rest_on_answer(void *ctx, const http_answer_t *answer)
 
     if (what) {
         binance_rest_failed(r, answer, what);
-        binance_rest_push(r, r->job.first, r->job.n, r->job.info);
+        binance_rest_again(r);
     }
 
     if (r->restart) {
@@ -321,12 +472,89 @@ binance_rest_on_answer(void *ctx, const http_answer_t *answer)
 
     /* not in here: the client is still busy with this answer */
 
-    if (r->njobs) {
-        binance_timer(r->timer, 0);
+    binance_timer(r->timer, 0);
+}
 
-    } else if (what == NULL) {
-        tsd_log(TSD_LOG_DEBUG, "rest_done", "source=binance weight=%lld",
-                (long long) r->used_weight);
+
+/* What is next, left where it is; 0: nothing. */
+static int
+binance_rest_pick(binance_rest_t *r, rest_job_t *job)
+{
+    int32_t            i;
+    binance_market_t  *k = r->b->market;
+
+    if (r->njobs) {
+        *job = r->jobs[r->njobs - 1];
+        return 1;
+    }
+
+    memset(job, 0, sizeof(*job));
+    job->n = 1;
+
+    i = binance_book_want(k, r->unlisted);
+
+    if ((i < 0 || r->candles_turn)
+        && binance_fill_want(k, r->unlisted, &job->fill))
+    {
+        job->kind = REST_KLINES;
+        job->first = job->fill.i;
+        return 1;
+    }
+
+    if (i >= 0) {
+        job->kind = REST_DEPTH;
+        job->first = (uint32_t) i;
+        return 1;
+    }
+
+    return 0;
+}
+
+
+/* ms until it may be asked for */
+static int64_t
+binance_rest_delay(binance_rest_t *r, const rest_job_t *job)
+{
+    int64_t  ms, slow;
+
+    ms = r->hold_ms - tsd_mono_ms();
+
+    if (binance_rest_slow(job)) {
+        slow = r->slow_hold_ms - tsd_mono_ms();
+        ms = slow > ms ? slow : ms;
+    }
+
+    if (ms > 0) {
+        return ms;
+    }
+
+    ms = binance_rest_wait(r, binance_rest_weight(job));
+
+    if (ms > 0) {
+        tsd_log_limited(&r->limiter, TSD_LOG_WARN, "rest_paused",
+                        "source=binance weight=%lld for_ms=%lld",
+                        (long long) r->used_weight, (long long) ms);
+        return ms;
+    }
+
+    return binance_rest_slow(job)
+           ? binance_rest_pace(r, binance_rest_weight(job)) : 0;
+}
+
+
+/* It is on its way. */
+static void
+binance_rest_spend(binance_rest_t *r)
+{
+    if (!binance_rest_slow(&r->job)) {
+        return;
+    }
+
+    r->slow_weight -= binance_rest_weight(&r->job) * 1000;
+    r->candles_turn = r->job.kind == REST_DEPTH;
+
+    if (r->job.kind == REST_DEPTH) {
+        binance_book_asked(r->b->market, r->job.first);
     }
 }
 
@@ -338,30 +566,29 @@ binance_rest_next(binance_rest_t *r)
     int       rc;
     int64_t   ms;
 
-    while (!r->pending && r->njobs) {
-        r->job = r->jobs[r->njobs - 1];
+    while (!r->pending && binance_rest_pick(r, &r->job)) {
 
-        ms = r->hold_ms - tsd_mono_ms();
-
-        if (ms <= 0) {
-            ms = binance_rest_wait(r, binance_rest_weight(&r->job));
-
-            if (ms > 0) {
-                tsd_log_limited(&r->limiter, TSD_LOG_WARN, "rest_paused",
-                                "source=binance weight=%lld for_ms=%lld",
-                                (long long) r->used_weight, (long long) ms);
-            }
-        }
+        ms = binance_rest_delay(r, &r->job);
 
         if (ms > 0) {
             binance_timer(r->timer, ms);
             return;
         }
 
-        r->njobs--;
+        if (!binance_rest_slow(&r->job)) {
+            r->njobs--;
+
+        } else if (r->job.kind == REST_KLINES) {
+            binance_fill_asked(r->b->market, &r->job.fill);
+        }
 
         url = binance_rest_url(r, &r->job);
         if (url == NULL) {
+            if (binance_rest_slow(&r->job)) {
+                binance_rest_failed(r, NULL, "no memory");
+                binance_rest_again(r);
+            }
+
             continue;
         }
 
@@ -370,11 +597,12 @@ binance_rest_next(binance_rest_t *r)
 
         if (rc != 0) {
             binance_rest_failed(r, NULL, "no memory");
-            binance_rest_push(r, r->job.first, r->job.n, r->job.info);
+            binance_rest_again(r);
             continue;
         }
 
         r->pending = 1;
+        binance_rest_spend(r);
     }
 }
 
@@ -416,6 +644,19 @@ binance_rest_begin(binance_t *b)
 }
 
 
+void
+binance_rest_kick(binance_t *b)
+{
+    binance_rest_t  *r = b->rest;
+
+    /* what waits, waits for a reason; only what was asleep is woken */
+
+    if (r->begun && !r->pending && !evtimer_pending(r->timer, NULL)) {
+        binance_timer(r->timer, 0);
+    }
+}
+
+
 int
 binance_rest_start(binance_t *b)
 {
@@ -434,6 +675,7 @@ binance_rest_start(binance_t *b)
     r->used_minute = -1;
     r->backoff.min_ms = s->config->backoff_min_ms;
     r->backoff.max_ms = s->config->backoff_max_ms;
+    r->slow_backoff = r->backoff;
 
     /* halving keeps one job for each level, 7 of a hundred */
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "binance_link.h"
+#include "binance_market.h"
 
 struct binance_conn_s {
     binance_t          *b;
@@ -26,6 +27,7 @@ struct binance_conn_s {
     struct event       *retry;
     binance_backoff_t   backoff;
     int64_t             renew_ms;   /* not before, after a failed try */
+    int64_t             heard_ms;   /* wall clock: the last one's last word */
     uint8_t             stale;
     uint8_t             ever;       /* was open once */
 };
@@ -135,6 +137,10 @@ binance_conn_over(binance_conn_t *conn, binance_link_t *link,
     binance_conn_count(conn, why->reason);
     binance_rest_begin(conn->b);
 
+    if (link->open) {
+        conn->heard_ms = tsd_wall_ms() - (tsd_mono_ms() - link->quote_ms);
+    }
+
     if (link->quoted && lived >= BINANCE_GOOD_MS) {
         conn->backoff.attempt = 0;
     }
@@ -152,7 +158,12 @@ binance_conn_over(binance_conn_t *conn, binance_link_t *link,
 
     } else if (conn->live->open) {
         market_reconnected(conn->b->source->market, TRD_SOURCE_BINANCE);
+        binance_market_back(conn->b, conn->first, conn->n, conn->heard_ms);
         binance_rest_refresh(conn->b);
+    }
+
+    if (conn->live == NULL || !conn->live->open) {
+        binance_market_cut(conn->b, conn->first, conn->n);
     }
 
     binance_state(conn->b);
@@ -216,6 +227,7 @@ binance_conn_opened(binance_conn_t *conn, binance_link_t *link)
     if (conn->ever) {
         market_clock(s->market);
         market_reconnected(s->market, TRD_SOURCE_BINANCE);
+        binance_market_back(conn->b, conn->first, conn->n, conn->heard_ms);
     }
 
     conn->ever = 1;
@@ -346,6 +358,7 @@ binance_stream_on_watch(evutil_socket_t fd, short what, void *arg)
     }
 
     binance_state(b);
+    binance_rest_kick(b);
 }
 
 

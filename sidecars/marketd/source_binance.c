@@ -2,8 +2,8 @@
  * Copyright (C) the ngx_trading authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Binance spot: trades, best prices and 24-hour tickers over WebSocket, with
- * a REST snapshot for every new connection.  The stream is connected first
+ * Binance spot: trades, best prices, 24-hour tickers, klines and depth over
+ * WebSocket, with a REST snapshot for every new connection.  The stream is connected first
  * and the snapshot taken then, so that nothing falls between; trd_apply's
  * ordering makes a snapshot that is overtaken harmless.  Stream and REST try
  * again each on its own.
@@ -15,10 +15,14 @@
 
 #include "trd_binance.h"
 
-#include "binance.h"
+#include "binance_market.h"
 #include "feed_url.h"
 #include "market_tape.h"
 #include "tsd_log.h"
+
+
+#define BINANCE_QUOTE   1
+#define BINANCE_MARKET  2
 
 
 const char *
@@ -35,8 +39,10 @@ static void
 binance_update(void *ctx, const char *symbol, size_t len,
     const trd_update_t *u)
 {
-    int32_t    instrument;
-    source_t  *s = ctx;
+    int32_t        instrument;
+    binance_t     *b = ctx;
+    source_t      *s = b->source;
+    trd_refused_t  refused;
 
     instrument = market_find(s->market, TRD_SOURCE_BINANCE, symbol, len);
 
@@ -45,7 +51,12 @@ binance_update(void *ctx, const char *symbol, size_t len,
         return;
     }
 
-    (void) market_apply(s->market, s->stats, (uint32_t) instrument, u);
+    refused = market_apply(s->market, s->stats, (uint32_t) instrument, u);
+    b->market->refused = refused;
+
+    if (refused == TRD_REFUSED_NOT && u->kind == TRD_UPDATE_BOOK) {
+        binance_market_best(b, (uint32_t) instrument, u);
+    }
 }
 
 
@@ -65,17 +76,86 @@ binance_count(binance_t *b, trd_rc_t rc, const char *msg, size_t len)
 }
 
 
+/*
+ * Who is to decode a message: the quotes' decoder, the market's, or both.
+ * The stream's name tells if it stands where the exchange writes it; else
+ * both look, and the name is never believed: only time is saved by it.
+ */
+static unsigned
+binance_kind(const char *msg, size_t len)
+{
+    size_t       n;
+    const char  *at;
+
+    static const char    head[] = "{\"stream\":\"";
+    static const struct {
+        const char      *name;
+        size_t           len;
+        unsigned         kind;
+    } names[] = {
+        { "trade\"", 6, BINANCE_QUOTE | BINANCE_MARKET },
+        { "bookTicker\"", 11, BINANCE_QUOTE },
+        { "ticker\"", 7, BINANCE_QUOTE },
+        { "miniTicker\"", 11, BINANCE_QUOTE },
+        { "aggTrade\"", 9, BINANCE_MARKET },
+        { "depth", 5, BINANCE_MARKET },
+        { "kline_", 6, BINANCE_MARKET }
+    };
+
+    n = sizeof(head) - 1;
+
+    if (len < 64 || memcmp(msg, head, n) != 0) {
+        return BINANCE_QUOTE | BINANCE_MARKET;
+    }
+
+    at = memchr(msg + n, '@', 32);
+
+    if (at == NULL) {
+        return BINANCE_QUOTE | BINANCE_MARKET;
+    }
+
+    at++;
+
+    for (n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+        if (memcmp(at, names[n].name, names[n].len) == 0) {
+            return names[n].kind;
+        }
+    }
+
+    return BINANCE_QUOTE | BINANCE_MARKET;
+}
+
+
 trd_rc_t
 binance_message(binance_t *b, const char *msg, size_t len)
 {
-    trd_rc_t   rc;
+    trd_rc_t   rc = TRD_IGNORED, more;
+    unsigned   kind;
     market_t  *m = b->source->market;
 
-    market_tape_raw(m, TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_BINANCE, msg, len);
-    rc = trd_binance_decode(msg, len, binance_update, b->source);
-    market_tape_raw_end(m);
+    kind = binance_kind(msg, len);
+    b->market->refused = TRD_REFUSED_NOT;
 
-    return binance_count(b, rc, msg, len);
+    if (kind & BINANCE_QUOTE) {
+        market_tape_raw(m, TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_BINANCE, msg,
+                        len);
+        rc = trd_binance_decode(msg, len, binance_update, b);
+        market_tape_raw_end(m);
+
+        if (rc == TRD_ERROR || rc == TRD_OVERFLOW) {
+            return binance_count(b, rc, msg, len);
+        }
+    }
+
+    if (kind & BINANCE_MARKET) {
+        more = binance_market_message(b, msg, len);
+
+        if (more != TRD_IGNORED) {
+            return binance_count(b, more, msg, len);
+        }
+    }
+
+    return rc;
 }
 
 
@@ -86,7 +166,7 @@ binance_snapshot(binance_t *b, const char *body, size_t len)
     market_t  *m = b->source->market;
 
     market_tape_raw(m, TSD_TAPE_BINANCE_TICKER, TRD_SOURCE_BINANCE, body, len);
-    rc = trd_binance_ticker_24hr(body, len, binance_update, b->source);
+    rc = trd_binance_ticker_24hr(body, len, binance_update, b);
     market_tape_raw_end(m);
 
     return binance_count(b, rc, body, len);
@@ -268,6 +348,7 @@ source_binance_stop(source_t *s)
 
     binance_stream_stop(b);
     binance_rest_stop(b);
+    binance_market_stop(b);
 
     atomic_store_explicit(&s->stats->state, TRD_STATE_DOWN,
                           memory_order_relaxed);
@@ -303,7 +384,9 @@ source_binance_start(source_t *s)
         return -1;
     }
 
-    if (binance_rest_start(b) != 0 || binance_stream_start(b) != 0) {
+    if (binance_market_start(b) != 0 || binance_rest_start(b) != 0
+        || binance_stream_start(b) != 0)
+    {
         tsd_log(TSD_LOG_ERROR, "no_memory", "source=binance");
         source_binance_stop(s);
         return -1;

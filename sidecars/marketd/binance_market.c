@@ -1,0 +1,419 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Trades, klines and depth off the stream, on to the series.
+ *
+ * Trades come from `trade`, or from `aggTrade` where that is not subscribed,
+ * never from both.  While a connection is renewed both links bring them: a
+ * trade whose id we had is left out, and one that was refused as a quote as
+ * well, unless only for its age: a ticker may have overtaken it.  Where ids
+ * jump, the candles since the
+ * last one are asked for anew once the minute is over.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "binance_market.h"
+
+#define MARKET_SETTLE_MS  3000      /* after a minute, until REST has it */
+
+
+static binance_item_t *
+binance_item(binance_market_t *k, const char *symbol, size_t len,
+    uint32_t *instrument)
+{
+    int32_t    found;
+    source_t  *s = k->b->source;
+
+    found = market_find(s->market, TRD_SOURCE_BINANCE, symbol, len);
+
+    if (found < 0 || k->by_instrument[found] < 0) {
+        market_refuse(s->market, s->stats, TRD_REFUSED_UNKNOWN, symbol, len);
+        return NULL;
+    }
+
+    *instrument = (uint32_t) found;
+
+    return &k->items[k->by_instrument[found]];
+}
+
+
+/* By the bounds of quotes: what none is made of is judged here. */
+static trd_refused_t
+binance_judge(const market_t *m, uint32_t instrument, const trd_print_t *t)
+{
+    int64_t             off;
+    const trd_quote_t  *q = &m->states[instrument].quote;
+
+    if (t->price_e8 <= 0) {
+        return t->price_e8 < 0 ? TRD_REFUSED_NEGATIVE : TRD_REFUSED_ZERO;
+    }
+
+    if (t->ms > m->now_ms + m->limits.max_future_ms) {
+        return TRD_REFUSED_FUTURE;
+    }
+
+    if (m->limits.max_jump_bp && (q->has & TRD_HAS_LAST) && !q->stale) {
+        off = t->price_e8 > q->last_e8 ? t->price_e8 - q->last_e8
+                                       : q->last_e8 - t->price_e8;
+
+        if (off / m->limits.max_jump_bp > q->last_e8 / 10000) {
+            return TRD_REFUSED_JUMP;
+        }
+    }
+
+    return TRD_REFUSED_NOT;
+}
+
+
+static void
+binance_on_trade(void *ctx, const char *symbol, size_t len,
+    const trd_binance_trade_t *t)
+{
+    int64_t            over_ms;
+    uint32_t           instrument;
+    trd_print_t        print = t->print;
+    trd_refused_t      refused;
+    binance_item_t    *item;
+    binance_market_t  *k = ctx;
+    market_t          *m = k->b->source->market;
+
+    if (t->aggregate && k->trades) {
+        return;
+    }
+
+    item = binance_item(k, symbol, len, &instrument);
+
+    if (item == NULL) {
+        return;
+    }
+
+    refused = t->aggregate ? binance_judge(m, instrument, &print)
+                           : k->refused;
+
+    if (refused != TRD_REFUSED_NOT && refused != TRD_REFUSED_OLDER) {
+
+        if (t->aggregate) {
+            market_refuse(m, k->b->source->stats, refused, symbol, len);
+        }
+
+        return;
+    }
+
+    if (print.quantity_e8 <= 0) {
+        return;
+    }
+
+    if (item->print_id) {
+
+        if (print.last_id <= item->print_id) {
+            return;
+        }
+
+        if (print.first_id <= item->print_id) {
+
+            /* of several trades, some of which we had: the whole is right,
+               what is left of it is not known */
+
+            binance_fill_gap(k, (uint32_t) (item - k->items), item->print_ms,
+                             m->now_ms + TRD_MINUTE_MS);
+            print.first_id = item->print_id + 1;
+
+        } else if (print.first_id > item->print_id + 1) {
+            over_ms = trd_interval_start(TRD_INTERVAL_1M, print.ms)
+                      + TRD_MINUTE_MS + MARKET_SETTLE_MS;
+            binance_fill_gap(k, (uint32_t) (item - k->items), item->print_ms,
+                             over_ms);
+        }
+    }
+
+    item->print_id = print.last_id;
+    item->print_ms = print.ms;
+
+    series_trade(m, instrument, &print, t->flags);
+}
+
+
+static void
+binance_on_kline(void *ctx, const char *symbol, size_t len,
+    const trd_binance_kline_t *e)
+{
+    uint32_t           instrument;
+    binance_item_t    *item;
+    binance_market_t  *k = ctx;
+    market_t          *m = k->b->source->market;
+
+    item = binance_item(k, symbol, len, &instrument);
+
+    /* of two links the later one may say what the other said before */
+
+    if (item == NULL || e->event_ms < item->kline_ms
+        || e->event_ms > m->now_ms + m->limits.max_future_ms)
+    {
+        return;
+    }
+
+    item->kline_ms = e->event_ms;
+
+    series_candle(m, instrument, e->interval, &e->candle, e->last_id);
+}
+
+
+static void
+binance_on_diff(void *ctx, const char *symbol, size_t len,
+    const trd_depth_t *d)
+{
+    uint32_t           instrument;
+    binance_item_t    *item;
+    binance_market_t  *k = ctx;
+
+    item = binance_item(k, symbol, len, &instrument);
+
+    if (item && item->book && k->depth == BINANCE_DEPTH_DIFF) {
+        binance_book_diff(k, (uint32_t) (item - k->items), d);
+    }
+}
+
+
+static void
+binance_on_partial(void *ctx, const char *symbol, size_t len,
+    const trd_depth_t *d)
+{
+    uint32_t           instrument;
+    binance_item_t    *item;
+    binance_market_t  *k = ctx;
+
+    item = binance_item(k, symbol, len, &instrument);
+
+    if (item && item->book && k->depth == BINANCE_DEPTH_PARTIAL) {
+        binance_book_partial(k, (uint32_t) (item - k->items), d);
+    }
+}
+
+
+trd_rc_t
+binance_market_message(binance_t *b, const char *msg, size_t len)
+{
+    trd_rc_t              rc;
+    binance_market_t     *k = b->market;
+    trd_binance_market_t  how;
+
+    how.trade = k->trades || k->aggregates ? binance_on_trade : NULL;
+    how.kline = k->klines ? binance_on_kline : NULL;
+    how.diff = k->depth == BINANCE_DEPTH_DIFF ? binance_on_diff : NULL;
+    how.partial = k->depth == BINANCE_DEPTH_PARTIAL ? binance_on_partial
+                                                    : NULL;
+    how.ctx = k;
+    how.levels = k->levels;
+    how.room = BINANCE_LEVELS;
+
+    k->msg = msg;
+    k->msg_len = len;
+    rc = trd_binance_market(msg, len, &how);
+    k->msg = NULL;
+
+    return rc;
+}
+
+
+void
+binance_market_best(binance_t *b, uint32_t instrument, const trd_update_t *u)
+{
+    int32_t            i;
+    binance_book_t    *o;
+    binance_market_t  *k = b->market;
+
+    if (k->depth != BINANCE_DEPTH_DIFF || u->kind != TRD_UPDATE_BOOK) {
+        return;
+    }
+
+    i = k->by_instrument[instrument];
+
+    if (i < 0 || k->items[i].book == NULL) {
+        return;
+    }
+
+    o = k->items[i].book;
+    o->best_id = u->id;
+    o->best_bid = u->bid_e8;
+    o->best_ask = u->ask_e8;
+
+    binance_book_check(k, (uint32_t) i);
+}
+
+
+void
+binance_market_cut(binance_t *b, uint32_t first, uint32_t n)
+{
+    uint32_t           i;
+    binance_market_t  *k = b->market;
+
+    for (i = first; i < first + n; i++) {
+        if (k->items[i].book) {
+            binance_book_lose(k, i, NULL);
+        }
+    }
+}
+
+
+void
+binance_market_back(binance_t *b, uint32_t first, uint32_t n,
+    int64_t heard_ms)
+{
+    int64_t            since;
+    uint32_t           i;
+    binance_item_t    *item;
+    binance_market_t  *k = b->market;
+    market_t          *m = b->source->market;
+
+    binance_market_cut(b, first, n);
+
+    for (i = first; i < first + n; i++) {
+        item = &k->items[i];
+
+        series_broken(m, b->source->instruments[i]);
+
+        /* the last trade's time is by the exchange's clock, and no earlier
+           than it must be for what is traded often */
+
+        since = heard_ms - MARKET_SETTLE_MS;
+
+        if (item->print_ms > 0 && item->print_ms < since) {
+            since = item->print_ms;
+        }
+
+        if (heard_ms) {
+            binance_fill_gap(k, i, since, m->now_ms);
+        }
+
+        /* ids may begin anew */
+
+        item->print_id = 0;
+        item->kline_ms = 0;
+    }
+}
+
+
+/* Which of our streams there are: kinds other than these are quotes'. */
+static void
+binance_market_kinds(binance_market_t *k)
+{
+    uint32_t     i;
+    const char  *kind;
+
+    for (i = 0; i < k->b->nkinds; i++) {
+        kind = k->b->kinds[i];
+
+        if (strcmp(kind, "trade") == 0) {
+            k->trades = 1;
+
+        } else if (strcmp(kind, "aggTrade") == 0) {
+            k->aggregates = 1;
+
+        } else if (strncmp(kind, "kline_", 6) == 0) {
+            k->klines = 1;
+
+        } else if (strcmp(kind, "depth") == 0
+                   || strncmp(kind, "depth@", 6) == 0)
+        {
+            k->depth = BINANCE_DEPTH_DIFF;
+
+        } else if (strncmp(kind, "depth", 5) == 0
+                   && k->depth == BINANCE_DEPTH_OFF)
+        {
+            k->depth = BINANCE_DEPTH_PARTIAL;
+        }
+    }
+}
+
+
+int
+binance_market_start(binance_t *b)
+{
+    uint32_t           i, all;
+    unsigned           interval;
+    source_t          *s = b->source;
+    binance_market_t  *k;
+
+    k = calloc(1, sizeof(binance_market_t));
+    if (k == NULL) {
+        return -1;
+    }
+
+    b->market = k;
+    k->b = b;
+    binance_market_kinds(k);
+
+    k->backfill = s->config->binance_backfill && s->market->writer.candles;
+    all = s->market->catalogue->n;
+
+    k->items = calloc(s->n + 1, sizeof(binance_item_t));
+    k->by_instrument = malloc((all + 1) * sizeof(int32_t));
+    k->levels = malloc(BINANCE_LEVELS * sizeof(trd_level_t));
+    k->candles = malloc(BINANCE_KLINES_LIMIT * sizeof(trd_candle_t));
+    k->dirty = calloc(s->n + 1, sizeof(uint32_t));
+    k->timer = evtimer_new(s->base, binance_book_on_timer, k);
+
+    if (k->items == NULL || k->by_instrument == NULL || k->levels == NULL
+        || k->candles == NULL || k->dirty == NULL || k->timer == NULL)
+    {
+        return -1;
+    }
+
+    memset(k->by_instrument, 0xff, (all + 1) * sizeof(int32_t));
+
+    for (i = 0; i < s->n; i++) {
+        k->by_instrument[s->instruments[i]] = (int32_t) i;
+        k->n = i + 1;
+
+        for (interval = 0; interval < TRD_INTERVALS; interval++) {
+            k->items[i].fill_ms[interval] = -1;
+        }
+
+        if (k->depth != BINANCE_DEPTH_OFF && binance_book_create(k, i) != 0) {
+            return -1;
+        }
+
+        binance_fill_gap(k, i, 0, 0);
+    }
+
+    return 0;
+}
+
+
+void
+binance_market_stop(binance_t *b)
+{
+    uint32_t           i;
+    binance_market_t  *k = b->market;
+
+    if (k == NULL) {
+        return;
+    }
+
+    if (k->depth == BINANCE_DEPTH_DIFF) {
+        tsd_log(TSD_LOG_INFO, "books", "source=binance lost=%llu back=%llu "
+                "checked=%llu wrong=%llu",
+                (unsigned long long) k->lost, (unsigned long long) k->back,
+                (unsigned long long) k->checked,
+                (unsigned long long) k->wrong);
+    }
+
+    for (i = 0; i < k->n; i++) {
+        binance_book_free(k->items[i].book);
+    }
+
+    if (k->timer) {
+        event_free(k->timer);
+    }
+
+    free(k->items);
+    free(k->by_instrument);
+    free(k->levels);
+    free(k->candles);
+    free(k->dirty);
+    free(k);
+    b->market = NULL;
+}
