@@ -203,6 +203,19 @@ class Control:
         await self.hub.flush()
         return {'sent': sent}
 
+    async def do_stream_fault(self, stream, how, count=1):
+        """The next count events of the stream are dropped, sent twice
+        ("duplicate"), or sent after the one that follows ("reorder")."""
+        if how not in ('drop', 'duplicate', 'reorder'):
+            raise ValueError('how')
+        self.hub.mangle.append({'stream': stream, 'how': how,
+                                'count': count})
+
+    async def do_book(self, symbol, limit=20):
+        """The symbol's book at this moment, as REST would give it."""
+        book = self.hub.books.now(symbol)
+        return {'book': book.rest(limit) if book else None}
+
     async def do_pause(self):
         if self.source:
             self.source.running.clear()

@@ -285,6 +285,9 @@ class Hub:
         self.slow_ms = None
         self.subscribed = asyncio.Event()
         self.tasks = set()
+        self.mangle = []            # faults of streams, see do_stream_fault
+        self.held = {}              # stream -> event to go out late
+        self.books = self.candles = None    # set by the server
         self.record = None
         if options.record:
             self.record = open(options.record, 'wb')
@@ -366,8 +369,43 @@ class Hub:
                         .replace('%2f', '/').replace('%21', '!').split('/')
         return [name for name in names if name]
 
+    def happen(self, stream, data):
+        """Something happened at the exchange, whoever may hear of it."""
+        symbol, _, kind = stream.partition('@')
+        if self.books and kind.startswith('depth') \
+                and b'"depthUpdate"' in data[:200]:
+            self.books.played(symbol.upper(), data)
+            partial = symbol + '@depth20@100ms'
+            if partial in self.by_stream:
+                book = self.books.now(symbol.upper())
+                if book:
+                    self.publish(partial, json.dumps(
+                        book.rest(20), separators=(',', ':')).encode())
+        elif self.candles and kind in ('trade', 'aggTrade'):
+            self.candles.trade(data)
+
     def publish(self, stream, data):
-        """Queue an event for its subscribers; how many there are."""
+        """Queue an event for its subscribers, or do to it what a fault says;
+        how many there are."""
+        for fault in self.mangle:
+            if fault['stream'] == stream and stream in self.by_stream:
+                fault['count'] -= 1
+                if fault['count'] <= 0:
+                    self.mangle.remove(fault)
+                if fault['how'] == 'drop':
+                    return 0
+                if fault['how'] == 'duplicate':
+                    self._publish(stream, data)
+                elif stream not in self.held:
+                    self.held[stream] = data        # reorder
+                    return 0
+                break
+        number = self._publish(stream, data)
+        if stream in self.held:
+            self._publish(stream, self.held.pop(stream))
+        return number
+
+    def _publish(self, stream, data):
         clients = self.by_stream.get(stream)
         if not clients or self.muted:
             return 0

@@ -9,9 +9,11 @@ be paused, stepped and resumed, and both end quietly: the server stays up.
 """
 
 import asyncio
+import json
 import random
 import time
 
+from feed_depth import Ladder
 from recording import event_time_ms, read_merged, shift_times
 from wire import Market
 
@@ -84,10 +86,11 @@ class Player(Source):
 
     def _publish(self, message):
         data = message.data
+        if self.shift_ms:
+            data = shift_times(data, self.shift_ms)
         if message.stream in self.hub.by_stream:
-            if self.shift_ms:
-                data = shift_times(data, self.shift_ms)
             self.hub.publish(message.stream, data)
+        self.hub.happen(message.stream, data)
         self.played += 1
         self.next += 1
 
@@ -147,6 +150,11 @@ class Synthetic(Source):
         self.markets = {s: Market(s, self.rng, now_ms)
                         for s in options.synthetic}
         self.list = list(self.markets.values())
+        ladders = random.Random(options.seed + 1)
+        self.ladders = {s: Ladder(m, ladders)
+                        for s, m in self.markets.items()}
+        for symbol, ladder in self.ladders.items():
+            hub.books.books[symbol] = ladder.book
 
     def _publish(self):
         market = self.list[self.played % len(self.list)]
@@ -156,7 +164,21 @@ class Synthetic(Source):
             market.book if draw < 0.9 else market.ticker
         stream, text = make(now_ms)
         self.hub.publish(stream, text.encode())
+        if make == market.trade:
+            self.hub.happen(stream, text.encode())
+        elif make == market.book:
+            self._depth(market, now_ms)
         self.played += 1
+
+    def _depth(self, market, now_ms):
+        """The same change as a difference and as a partial book."""
+        ladder = self.ladders[market.symbol]
+        stream, text = ladder.event(now_ms)
+        self.hub.publish(stream, text.encode())
+        partial = market.lower + '@depth20@100ms'
+        if partial in self.hub.by_stream:
+            self.hub.publish(partial, json.dumps(
+                ladder.book.rest(20), separators=(',', ':')).encode())
 
     async def play(self):
         begun, offered = time.monotonic(), 0

@@ -1,7 +1,8 @@
 # Copyright (C) the ngx_trading authors
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""The REST side: ping, time, exchangeInfo and ticker/24hr with their weights.
+"""The REST side: ping, time, exchangeInfo, ticker/24hr, depth and klines, with
+their weights.
 
 Answers come from recorded (or synthetic) documents, filtered by symbol. Request
 weight is counted per clock minute as the exchange does; too much gives 429, and
@@ -17,6 +18,7 @@ from collections import deque
 from urllib.parse import unquote_plus
 
 import wire
+from feed_depth import INTERVALS, depth_weight
 from recording import open_any
 
 SYMBOL = re.compile(r'[A-Z0-9._-]{1,20}$')
@@ -76,6 +78,16 @@ def wanted_symbols(params):
     return None
 
 
+def whole(params, name, default, least, most):
+    text = params.get(name)
+    if text is None:
+        return default
+    if not re.match(r'[0-9]{1,20}$', text):
+        raise Refused(-1100, f"Illegal characters found in parameter '{name}'"
+                             "; legal range is '^[0-9]{1,20}$'.")
+    return min(max(int(text), least), most)
+
+
 class Weights:
     """Request weight of this clock minute, and the ban that can follow."""
 
@@ -109,7 +121,9 @@ class Weights:
 class Rest:
     """Answers one request with (status, body bytes, headers)."""
 
-    def __init__(self, options, tickers, info, markets=None):
+    def __init__(self, options, tickers, info, markets=None, books=None,
+                 candles=None):
+        self.books, self.candles = books, candles
         self.options = options
         self.tickers = {row['symbol']: row for row in tickers or ()}
         self.info = info
@@ -144,6 +158,8 @@ class Rest:
             params = parse_params(request.query)
             route = {'/api/v3/ping': self._ping, '/api/v3/time': self._time,
                      '/api/v3/exchangeInfo': self._exchange_info,
+                     '/api/v3/depth': self._depth,
+                     '/api/v3/klines': self._klines,
                      '/api/v3/ticker/24hr': self._ticker}.get(request.path)
             if route is None:
                 raise Refused(-1000, 'Not found.', 404)
@@ -187,6 +203,10 @@ class Rest:
     def _weight(path, params):
         if path.endswith('exchangeInfo'):
             return 20
+        if path.endswith('depth'):
+            return depth_weight(whole(params, 'limit', 100, 1, 5000))
+        if path.endswith('klines'):
+            return 2
         if not path.endswith('24hr'):
             return 1
         if 'symbol' in params:
@@ -226,6 +246,36 @@ class Rest:
             answer['serverTime'] = now_ms
         answer['symbols'] = [rows[s] for s in self._pick(rows, wanted)]
         return answer
+
+    def _one_symbol(self, params):
+        wanted = wanted_symbols({k: v for k, v in params.items()
+                                 if k == 'symbol'})
+        if wanted is None:
+            raise Refused(-1102, "Mandatory parameter 'symbol' was not sent, "
+                                 'was empty/null, or malformed.')
+        return self._pick(self.markets or self.tickers, wanted)[0]
+
+    def _depth(self, params, _now_ms):
+        """The book of this moment, as the exchange has it."""
+        symbol = self._one_symbol(params)
+        limit = whole(params, 'limit', 100, 1, 5000)
+        book = self.books.now(symbol) if self.books else None
+        if book is None:
+            return {'lastUpdateId': 0, 'bids': [], 'asks': []}
+        return book.rest(limit)
+
+    def _klines(self, params, _now_ms):
+        symbol = self._one_symbol(params)
+        interval = params.get('interval')
+        if interval not in INTERVALS:
+            raise Refused(-1120, 'Invalid interval.')
+        limit = whole(params, 'limit', 500, 1, 10 ** 9)
+        start = whole(params, 'startTime', None, 0, 10 ** 15)
+        end = whole(params, 'endTime', None, 0, 10 ** 15)
+        if self.candles is None:
+            return []
+        return self.candles.rest(symbol, interval, start, end,
+                                 min(limit, 1000))
 
     def _ticker(self, params, now_ms):
         wanted = wanted_symbols(params)

@@ -28,6 +28,7 @@ from time import time_ns
 import faults
 import feed_http as http
 from feed_control import Control
+from feed_depth import Books, Candles, snapshots
 from feed_hub import Hub, reset_or_close
 from feed_player import Player, Synthetic
 from feed_rest import Rest, load
@@ -74,6 +75,8 @@ def parse_args(argv=None):
         default=str(FIXTURES / 'ticker24hr.json'))
     add('--exchange-info', metavar='FILE',
         default=str(FIXTURES / 'exchangeInfo.json'))
+    add('--klines', nargs='+', default=[], metavar='SYMBOL:INTERVAL=FILE',
+        help='recorded REST klines; else they are made of the trades played')
     add('--weight-limit', type=int, default=6000)
     add('--ban-after', type=int, default=3, metavar='N',
         help='429 answers before 418')
@@ -151,6 +154,11 @@ class App:
         self.args = args
         self.hub = Hub(args)
         self.source = None
+        self.hub.books, self.hub.candles = Books(), Candles()
+        for spec in args.klines:
+            self.hub.candles.load(spec)
+        for symbol, value in snapshots(args.play or ()).items():
+            self.hub.books.record(symbol, value)
         markets = tickers = info = None
         if args.play:
             self.source = Player(self.hub, args)
@@ -159,7 +167,8 @@ class App:
             markets = self.source.markets
         if markets is None:
             tickers, info = load(args.ticker24hr), load(args.exchange_info)
-        self.rest = Rest(args, tickers, info, markets)
+        self.rest = Rest(args, tickers, info, markets, self.hub.books,
+                         self.hub.candles)
         self.refusing = None
         self.rest_writers = set()
         self.listener = Listener(self.serve, args.port, context)
