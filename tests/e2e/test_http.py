@@ -59,8 +59,8 @@ class Served(unittest.TestCase):
         cls.stack = Stack(env={'SIMULATOR_UPDATES': 46,
                                'SIMULATOR_RATE': 1000},
                           catalogue=instruments(stale_after_ms=600000))
-        wait_for(lambda: cls.stack.json('/market/overview')['seq'] == 46,
-                 'the market')
+        wait_for(lambda: cls.stack.json('/market/health')['sources']
+                 ['simulator']['updates'] == 46, 'the market')
         time.sleep(0.2)
 
     @classmethod

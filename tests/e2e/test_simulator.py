@@ -5,10 +5,13 @@
 """Protects: a simulated market is reproducible, moves, and never poses as real.
 
 The same seed, start and number of updates must give the same bytes in every
-run, through marketd and nginx; another seed must not. A virtual clock shows in
-every time that is served. Every surface that names a source says simulator.
+run, through marketd and nginx; another seed must not. Only `seq` may differ: it
+counts candles, too, each time they are put on the board, which has its own
+pace. A virtual clock shows in every time that is served. Every surface that
+names a source says simulator, and a scenario is in sight.
 """
 
+import re
 import sys
 import time
 import unittest
@@ -35,13 +38,18 @@ def virtual(**env):
             'SIMULATOR_RATE': 1000, 'SIMULATOR_UPDATES': UPDATES, **env}
 
 
-def bodies(env):
+def wait_updates(stack, updates):
+    wait_for(lambda: stack.json('/market/health')['sources']['simulator']
+             ['updates'] == updates, 'all updates')
+    time.sleep(0.1)
+
+
+def bodies(env, updates=UPDATES):
     """What is served when the last update is out."""
     with Stack(env=env) as stack:
-        wait_for(lambda: stack.json('/market/overview')['seq'] == UPDATES,
-                 'all updates')
-        time.sleep(0.1)
-        return {route: stack.get(route).body for route in ROUTES}
+        wait_updates(stack, updates)
+        return {route: re.sub(rb'"seq":\d+', b'"seq":0',
+                              stack.get(route).body) for route in ROUTES}
 
 
 class Determinism(unittest.TestCase):
@@ -71,19 +79,16 @@ class Determinism(unittest.TestCase):
     def test_more_updates_go_on_from_where_fewer_ended(self):
         short = bodies(virtual())
         with Stack(env=virtual(SIMULATOR_UPDATES=UPDATES * 2)) as stack:
-            wait_for(lambda: stack.json('/market/overview')['seq']
-                     == UPDATES * 2, 'all updates')
-            time.sleep(0.1)
-            self.assertNotEqual(stack.get(ROUTES[0]).body, short[ROUTES[0]])
+            wait_updates(stack, UPDATES * 2)
+            body = re.sub(rb'"seq":\d+', b'"seq":0', stack.get(ROUTES[0]).body)
+            self.assertNotEqual(body, short[ROUTES[0]])
 
 
 class VirtualClock(unittest.TestCase):
 
     def test_times_are_the_virtual_clock_s(self):
         with Stack(env=virtual()) as stack:
-            wait_for(lambda: stack.json('/market/overview')['seq']
-                     == UPDATES, 'all updates')
-            time.sleep(0.1)
+            wait_updates(stack, UPDATES)
             start = expect.ms_of(START[:-1] + '.000Z')
             newest = 0
             for symbol, quote in stack.json('/market/prices').items():
@@ -94,6 +99,30 @@ class VirtualClock(unittest.TestCase):
                 self.assertIs(quote['stale'], False)
             # update k stands at k / rate
             self.assertEqual(newest, UPDATES - 1)
+
+
+class Scenarios(unittest.TestCase):
+
+    def test_the_scenario_is_in_sight(self):
+        for name in ('normal', 'crash'):
+            with Stack(env=virtual(SIMULATOR_SCENARIO=name)) as stack:
+                source = stack.json('/market/health')['sources']['simulator']
+                self.assertEqual(source['scenario'], name)
+
+    def test_a_halt_is_silent_and_turns_quotes_stale(self):
+        # the halt began a minute before the start: 10 s are over, 2 h not
+        env = virtual(SIMULATOR_SCENARIO='halt', SIMULATOR_UPDATES=23000,
+                      SIMULATOR_START='2026-01-05T00:31:00Z')
+        with Stack(env=env) as stack:
+            for symbol, quote in stack.json('/market/prices').items():
+                self.assertEqual(quote['timestamp'],
+                                 '2026-01-05T00:30:00.000Z')
+                self.assertIs(quote['stale'], quote['asset_class']
+                              == 'CRYPTO', symbol)
+            time.sleep(1)
+            source = stack.json('/market/health')['sources']['simulator']
+            self.assertEqual(source['updates'], 23)
+            self.assertEqual(source['state'], 'connected')
 
 
 class Honest(unittest.TestCase):
