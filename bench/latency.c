@@ -192,6 +192,11 @@ main(int argc, char **argv)
                 break;
             }
 
+            if (change != TRD_CHANGE_QUOTE && change != TRD_CHANGE_STALE) {
+                seq++;                  /* not on these pages */
+                continue;
+            }
+
             open_one[n].seq = open_all[m].seq = seq++;
             open_one[n].instrument = open_all[m].instrument = instrument;
             open_one[n].seen_us = open_all[m].seen_us = tsd_mono_us();

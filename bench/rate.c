@@ -16,13 +16,27 @@
 #include "tsd_log.h"
 
 
+static uint64_t
+rate_updates(const trd_board_t *b)
+{
+    uint32_t  i;
+    uint64_t  n;
+
+    for (i = 0, n = 0; i < b->nsources; i++) {
+        n += atomic_load(&b->sources[i].updates);
+    }
+
+    return n;
+}
+
+
 int
 main(int argc, char **argv)
 {
     int              err;
     double           s;
     int64_t          start;
-    uint64_t         seq, pages;
+    uint64_t         updates, pages;
     const char      *why;
     trd_file_id_t    id;
     trd_board_map_t  map;
@@ -38,7 +52,7 @@ main(int argc, char **argv)
     }
 
     start = tsd_mono_us();
-    seq = trd_board_seq(&map.board);
+    updates = rate_updates(&map.board);
     pages = atomic_load(&map.board.header->pages_rendered);
 
     (void) usleep((useconds_t) atol(argv[2]) * 1000000);
@@ -46,7 +60,7 @@ main(int argc, char **argv)
     s = (double) (tsd_mono_us() - start) / 1e6;
 
     (void) printf("{\"updates_per_s\":%.0f,\"pages_per_s\":%.0f}\n",
-                  (double) (trd_board_seq(&map.board) - seq) / s,
+                  (double) (rate_updates(&map.board) - updates) / s,
                   (double) (atomic_load(&map.board.header->pages_rendered)
                             - pages) / s);
 
