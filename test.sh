@@ -260,6 +260,7 @@ board()
 #   BOARD   its writer lives           OLD     its writer died a minute ago
 #   EMPTY   instruments, no quotes     BAD     not a board
 #   FRESH   quotes of this moment      NONE    there is none
+#   SERIES  with candles, trades, books and technical signals
 make_boards()
 {
     boards=$(mktemp -d /dev/shm/trading-test-XXXXXX) || return 1
@@ -268,6 +269,7 @@ make_boards()
     board good --serve 1800000 &&
         board empty --empty --serve 1800000 &&
         board fresh --fresh --serve 1800000 &&
+        board series --series --serve 1800000 &&
         board old --stale --beat-ago 60000 &&
         board bad || return 1
     # the magic, so that no reader may believe a word
@@ -278,6 +280,7 @@ make_boards()
     export TEST_NGINX_BOARD_OLD=$boards/old/board
     export TEST_NGINX_BOARD_EMPTY=$boards/empty/board
     export TEST_NGINX_BOARD_FRESH=$boards/fresh/board
+    export TEST_NGINX_BOARD_SERIES=$boards/series/board
     export TEST_NGINX_BOARD_BAD=$boards/bad/board
     export TEST_NGINX_BOARD_NONE=$boards/none/board
 }

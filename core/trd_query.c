@@ -14,9 +14,11 @@
 #define TRD_REQUEST_ID_LEN   128
 #define TRD_TRACEPARENT_LEN  55     /* 2 + 32 + 16 + 2 digits, three dashes */
 #define TRD_TRACEPARENT_MAX  256
+#define TRD_YEAR_9999_MS     253402300799999LL
 
 static const char *const  trd_params[TRD_PARAM_N] = {
-    "max_age_ms", "symbols", "fields", "model", "timeframe"
+    "max_age_ms", "symbols", "fields", "model", "timeframe", "interval",
+    "limit", "end", "levels", "format", "after_seq", "timeout_ms"
 };
 
 
@@ -209,6 +211,144 @@ trd_parse_u64(const char *s, size_t len, uint64_t max, uint64_t *out)
     *out = n;
 
     return TRD_OK;
+}
+
+
+/* n digits at s, within the range; -1 if they are not */
+static int
+trd_digits(const char *s, size_t n, int low, int high)
+{
+    int     v;
+    size_t  i;
+
+    v = 0;
+
+    for (i = 0; i < n; i++) {
+        if (s[i] < '0' || s[i] > '9') {
+            return -1;
+        }
+
+        v = v * 10 + (s[i] - '0');
+    }
+
+    return (v < low || v > high) ? -1 : v;
+}
+
+
+/* days since 1970 of a date in the years 0 to 9999 */
+static int64_t
+trd_days(int year, int month, int day)
+{
+    int  y, m;
+
+    y = (month > 2) ? year : year - 1;
+    m = (month + 9) % 12;                           /* March is the first */
+
+    return 365LL * y + (y + 400) / 4 - (y + 400) / 100 + (y + 400) / 400 - 97
+           + (m * 153 + 2) / 5 + day - 1 - 719468;
+}
+
+
+/* "Z", or "+hh:mm" in minutes; -1 if it is neither */
+static int
+trd_offset(const char *s, size_t len, int *minutes)
+{
+    int  h, m;
+
+    *minutes = 0;
+
+    if (len == 1 && (s[0] == 'Z' || s[0] == 'z')) {
+        return 0;
+    }
+
+    if (len != 6 || (s[0] != '+' && s[0] != ' ' && s[0] != '-')
+        || s[3] != ':')
+    {
+        return -1;
+    }
+
+    h = trd_digits(s + 1, 2, 0, 23);
+    m = trd_digits(s + 4, 2, 0, 59);
+
+    *minutes = (s[0] == '-') ? -(h * 60 + m) : h * 60 + m;
+
+    return (h < 0 || m < 0) ? -1 : 0;
+}
+
+
+trd_rc_t
+trd_parse_time(const char *s, size_t len, int64_t *ms)
+{
+    int       year, month, day, hour, min, sec, offset, last, scale;
+    size_t    i;
+    trd_rc_t  rc;
+    uint64_t  n;
+
+    static const int  days[] = {
+        31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+    };
+
+    rc = trd_parse_u64(s, len, TRD_YEAR_9999_MS, &n);
+
+    if (rc != TRD_ERROR) {
+        *ms = (rc == TRD_OK) ? (int64_t) n : 0;
+        return rc;
+    }
+
+    if (len < 20 || s[4] != '-' || s[7] != '-' || s[13] != ':' || s[16] != ':'
+        || (s[10] != 'T' && s[10] != 't'))
+    {
+        return TRD_ERROR;
+    }
+
+    year = trd_digits(s, 4, 1970, 9999);
+    month = trd_digits(s + 5, 2, 1, 12);
+    day = trd_digits(s + 8, 2, 1, 31);
+    hour = trd_digits(s + 11, 2, 0, 23);
+    min = trd_digits(s + 14, 2, 0, 59);
+    sec = trd_digits(s + 17, 2, 0, 59);
+
+    if (year < 0 || month < 0 || day < 0 || hour < 0 || min < 0 || sec < 0) {
+        return TRD_ERROR;
+    }
+
+    last = days[month - 1]
+           + (month == 2 && year % 4 == 0
+              && (year % 100 != 0 || year % 400 == 0));
+
+    if (day > last) {
+        return TRD_ERROR;
+    }
+
+    *ms = ((trd_days(year, month, day) * 24 + hour) * 60 + min) * 60000
+          + sec * 1000;
+
+    i = 19;
+
+    if (s[i] == '.') {
+        scale = 100;
+
+        for (i++; i < len && s[i] >= '0' && s[i] <= '9'; i++) {
+            *ms += (s[i] - '0') * scale;
+            scale /= 10;
+        }
+
+        if (s[i - 1] == '.') {
+            return TRD_ERROR;
+        }
+    }
+
+    if (trd_offset(s + i, len - i, &offset) != 0) {
+        return TRD_ERROR;
+    }
+
+    *ms -= offset * 60000LL;
+
+    if (*ms > TRD_YEAR_9999_MS) {
+        return TRD_OVERFLOW;
+    }
+
+    return (*ms < 0) ? TRD_ERROR : TRD_OK;
 }
 
 

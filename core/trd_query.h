@@ -34,6 +34,13 @@ typedef enum {
     TRD_PARAM_FIELDS,
     TRD_PARAM_MODEL,
     TRD_PARAM_TIMEFRAME,
+    TRD_PARAM_INTERVAL,
+    TRD_PARAM_LIMIT,
+    TRD_PARAM_END,
+    TRD_PARAM_LEVELS,
+    TRD_PARAM_FORMAT,
+    TRD_PARAM_AFTER_SEQ,
+    TRD_PARAM_TIMEOUT_MS,
     TRD_PARAM_N
 } trd_param_t;
 
@@ -62,6 +69,15 @@ trd_rc_t trd_list_next(trd_query_t *list, const char **item, size_t *len)
 /* Digits only.  TRD_ERROR: anything else; TRD_OVERFLOW: above max. */
 trd_rc_t trd_parse_u64(const char *s, size_t len, uint64_t max,
     uint64_t *out) TRD_MUST_CHECK;
+
+/*
+ * A moment in ms since 1970: such a number, or RFC 3339 with any offset and
+ * any number of decimals (those after the third are cut).  A blank counts as
+ * the '+' that it was before the query string was decoded.  TRD_ERROR:
+ * neither; TRD_OVERFLOW: after the year 9999.
+ */
+trd_rc_t trd_parse_time(const char *s, size_t len, int64_t *ms)
+    TRD_MUST_CHECK;
 
 /* 1 if s is valid UTF-8 without control bytes */
 int trd_text_ok(const char *s, size_t len);

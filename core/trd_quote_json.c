@@ -10,6 +10,7 @@
 
 
 #define TRD_PERCENT_PLACES  2
+#define TRD_DISPLAY_PLACES  4
 
 
 static void trd_field_decimal(trd_writer_t *w, const trd_quote_t *q,
@@ -87,6 +88,77 @@ trd_field_decimal(trd_writer_t *w, const trd_quote_t *q, uint32_t bit,
     } else {
         trd_write_lit(w, "null");
     }
+}
+
+
+/* what the system before this one wrote, whose clients read it so */
+static void
+trd_display_value(trd_writer_t *w, const trd_quote_t *q, unsigned field)
+{
+    char      buf[TRD_DECIMAL_LEN];
+    size_t    len;
+    int64_t   value;
+    uint32_t  bit;
+    unsigned  places;
+
+    places = TRD_DISPLAY_PLACES;
+
+    switch (field) {
+
+    case TRD_FIELD_CURRENT_PRICE:
+        bit = TRD_HAS_LAST;
+        value = q->last_e8;
+        break;
+
+    case TRD_FIELD_BID:
+        bit = TRD_HAS_BID;
+        value = q->bid_e8;
+        break;
+
+    case TRD_FIELD_ASK:
+        bit = TRD_HAS_ASK;
+        value = q->ask_e8;
+        break;
+
+    case TRD_FIELD_OPEN_24H:
+        bit = TRD_HAS_OPEN;
+        value = q->open_e8;
+        break;
+
+    case TRD_FIELD_HIGH_24H:
+        bit = TRD_HAS_HIGH;
+        value = q->high_e8;
+        break;
+
+    case TRD_FIELD_LOW_24H:
+        bit = TRD_HAS_LOW;
+        value = q->low_e8;
+        break;
+
+    default: /* TRD_FIELD_PRICE_CHANGE_24H */
+        bit = TRD_HAS_CHANGE;
+        value = q->change_e8;
+        places = TRD_PERCENT_PLACES;
+    }
+
+    if (!(q->has & bit)) {
+        trd_write_lit(w, "null");
+        return;
+    }
+
+    value = trd_decimal_round(value, places);
+    len = trd_decimal_format(value, places, buf);
+
+    if (field == TRD_FIELD_PRICE_CHANGE_24H) {
+        trd_write_str(w, value < 0 ? "\"" : "\"+");
+        trd_write(w, buf, len);
+        trd_write_lit(w, "%\"");
+        return;
+    }
+
+    trd_write_lit(w, "\"$");
+    trd_write(w, buf, len);
+    trd_write_lit(w, "\"");
 }
 
 
@@ -191,6 +263,12 @@ trd_quote_json(trd_writer_t *w, const trd_instrument_t *in,
 {
     unsigned  i, skip;
 
+    static const uint32_t  display =
+        1U << TRD_FIELD_CURRENT_PRICE | 1U << TRD_FIELD_BID
+        | 1U << TRD_FIELD_ASK | 1U << TRD_FIELD_PRICE_CHANGE_24H
+        | 1U << TRD_FIELD_OPEN_24H | 1U << TRD_FIELD_HIGH_24H
+        | 1U << TRD_FIELD_LOW_24H;
+
     trd_write_lit(w, "{");
     skip = 1;                                   /* the first comma */
 
@@ -198,8 +276,14 @@ trd_quote_json(trd_writer_t *w, const trd_instrument_t *in,
 
         if (fields & 1U << i) {
             trd_write(w, trd_fields[i].key + skip, trd_fields[i].len - skip);
-            trd_field_value(w, in, q, i);
             skip = 0;
+
+            if ((fields & TRD_FIELD_DISPLAY) && (display & 1U << i)) {
+                trd_display_value(w, q, i);
+
+            } else {
+                trd_field_value(w, in, q, i);
+            }
         }
     }
 

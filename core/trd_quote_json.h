@@ -36,6 +36,9 @@ typedef enum {
 
 #define TRD_FIELD_ALL  ((1U << TRD_FIELD_N) - 1)
 
+/* with the fields: prices as "$43250.1200", the change as "+1.25%" */
+#define TRD_FIELD_DISPLAY  (1U << 31)
+
 /* fields: 1 << TRD_FIELD_*; they come in the order of the enum.  What the
    source has not given is null. */
 void trd_quote_json(trd_writer_t *w, const trd_instrument_t *in,

@@ -9,7 +9,13 @@
 
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "trd_series_json.h"
+
+_Static_assert(sizeof(trd_candle_t) == 64 && sizeof(trd_trade_t) == 56
+               && sizeof(trd_level_t) == 16, "hashed as they are: no padding");
 
 
 #define TRD_DAY_MS  86400000LL
@@ -241,6 +247,34 @@ trd_candles_json(trd_writer_t *w, const trd_instrument_t *in,
     }
 
     trd_write_lit(w, "]");
+}
+
+
+uint64_t
+trd_candles_hash(const trd_candle_t *c, uint32_t n)
+{
+    return XXH3_64bits(c, n * sizeof(trd_candle_t));
+}
+
+
+uint64_t
+trd_trades_hash(const trd_trade_t *t, uint32_t n)
+{
+    return XXH3_64bits(t, n * sizeof(trd_trade_t));
+}
+
+
+uint64_t
+trd_book_hash(const trd_board_book_t *book)
+{
+    uint64_t  h;
+
+    h = XXH3_64bits_withSeed(book->bids, book->nbids * sizeof(trd_level_t),
+                             book->last_id);
+    h = XXH3_64bits_withSeed(book->asks, book->nasks * sizeof(trd_level_t), h);
+
+    return h ^ (uint64_t) (book->exchange_ms ? book->exchange_ms
+                                             : book->received_ms);
 }
 
 

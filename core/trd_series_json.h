@@ -26,6 +26,14 @@
 void trd_candles_json(trd_writer_t *w, const trd_instrument_t *in,
     const trd_candle_t *c, uint32_t n);
 
+/*
+ * What an answer's ETag is made of: equal records have equal hashes, so it is
+ * known before anything is written whether the client has the answer.
+ */
+uint64_t trd_candles_hash(const trd_candle_t *c, uint32_t n);
+uint64_t trd_trades_hash(const trd_trade_t *t, uint32_t n);
+uint64_t trd_book_hash(const trd_board_book_t *book);
+
 /* {"symbol","last_update_id","timestamp","bids","asks"}; the timestamp is
    the exchange's, or when we received it where that is not stated */
 void trd_depth_json(trd_writer_t *w, const trd_instrument_t *in,

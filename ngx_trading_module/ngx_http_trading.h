@@ -8,8 +8,8 @@
  *
  * A route handler answers by itself and returns what its sending returned,
  * or it returns ngx_http_trading_fail(), and the dispatcher sends the
- * problem document.  A call lives on the stack of the content handler: no
- * request waits for anything.
+ * problem document.  A call lives on the stack of the content handler; of a
+ * request that waits (ngx_http_trading_wait.c) it is copied to r->pool.
  */
 
 #ifndef NGX_HTTP_TRADING_H
@@ -21,6 +21,7 @@
 
 #include "trd_board_map.h"
 #include "trd_query.h"
+#include "trd_series.h"
 #include "trd_version.h"
 #include "trd_writer.h"
 
@@ -28,6 +29,8 @@
 #define NGX_HTTP_TRADING_TAIL      128      /* longest rest of a path */
 #define NGX_HTTP_TRADING_DETAIL    512
 #define NGX_HTTP_TRADING_HEAD      256      /* room before a page's body */
+#define NGX_HTTP_TRADING_LIMIT_MAX  1000    /* of ?limit= */
+#define NGX_HTTP_TRADING_WAIT_MAX   60000   /* of ?timeout_ms= */
 
 /* a page that was never rendered; no code of nginx, which returns NGX_AGAIN
    for an answer that the client is slow to take */
@@ -50,10 +53,19 @@ typedef enum {
     NGX_HTTP_TRADING_BAD_METHOD,
     NGX_HTTP_TRADING_NO_BOARD,
     NGX_HTTP_TRADING_NO_QUOTE,
+    NGX_HTTP_TRADING_NO_SIGNAL,
+    NGX_HTTP_TRADING_NO_DEPTH,
+    NGX_HTTP_TRADING_UNKNOWN_VERSION,
+    NGX_HTTP_TRADING_WAITERS,
     NGX_HTTP_TRADING_TOO_OLD,
     NGX_HTTP_TRADING_STALE,
     NGX_HTTP_TRADING_INTERNAL
 } ngx_http_trading_problem_e;
+
+typedef enum {
+    NGX_HTTP_TRADING_THRESHOLD = 0,
+    NGX_HTTP_TRADING_TECHNICAL
+} ngx_http_trading_model_e;
 
 /* groups of routes in the counters */
 typedef enum {
@@ -67,6 +79,7 @@ typedef enum {
     NGX_HTTP_TRADING_R_SIGNALS,
     NGX_HTTP_TRADING_R_BINARY,
     NGX_HTTP_TRADING_R_ANALYSIS,
+    NGX_HTTP_TRADING_R_SERIES,
     NGX_HTTP_TRADING_R_METRICS,
     NGX_HTTP_TRADING_R_OTHER,
     NGX_HTTP_TRADING_R_N
@@ -93,7 +106,16 @@ typedef struct {
 typedef struct {
     ngx_uint_t                   given;     /* 1 << TRD_PARAM_* */
     uint64_t                     max_age_ms;
+    uint64_t                     after_seq;
+    uint64_t                     timeout_ms;
+    int64_t                      end_ms;
     uint32_t                     fields;
+    uint32_t                     limit;
+    uint32_t                     levels;
+    ngx_uint_t                   interval;
+    ngx_uint_t                   model;
+    ngx_uint_t                   timeframe;
+    ngx_flag_t                   display;
     ngx_str_t                    symbols;   /* decoded */
 } ngx_http_trading_args_t;
 
@@ -151,6 +173,9 @@ ngx_int_t ngx_http_trading_page_read(ngx_http_trading_call_t *call,
     const trd_page_t *page, ngx_http_trading_body_t *body);
 ngx_int_t ngx_http_trading_headers(ngx_http_trading_call_t *call,
     uint64_t seq, const char *suffix, ngx_uint_t vary);
+ngx_flag_t ngx_http_trading_unchanged(ngx_http_trading_call_t *call,
+    uint64_t tag);
+ngx_int_t ngx_http_trading_not_modified(ngx_http_trading_call_t *call);
 ngx_int_t ngx_http_trading_send_chain(ngx_http_trading_call_t *call,
     ngx_chain_t *out, off_t len);
 ngx_int_t ngx_http_trading_send_writer(ngx_http_trading_call_t *call,
@@ -170,10 +195,28 @@ ngx_int_t ngx_http_trading_quotes(ngx_http_trading_call_t *call,
     ngx_int_t asset_class);
 ngx_int_t ngx_http_trading_quote(ngx_http_trading_call_t *call,
     uint32_t instrument);
+ngx_int_t ngx_http_trading_entries(ngx_http_trading_call_t *call,
+    ngx_int_t asset_class, ngx_uint_t kind);
+ngx_int_t ngx_http_trading_instrument(ngx_http_trading_call_t *call,
+    uint32_t number, trd_instrument_t *in);
+ngx_int_t ngx_http_trading_written(ngx_http_trading_call_t *call,
+    trd_writer_t *w, uint64_t tag);
 ngx_int_t ngx_http_trading_age_check(ngx_http_trading_call_t *call,
     uint32_t instrument, trd_quote_t *quote);
 ngx_int_t ngx_http_trading_market_page(ngx_http_trading_call_t *call);
 ngx_int_t ngx_http_trading_card_page(ngx_http_trading_call_t *call);
+
+/* _series.c, _feeds.c */
+ngx_int_t ngx_http_trading_candles(ngx_http_trading_call_t *call);
+ngx_int_t ngx_http_trading_depth(ngx_http_trading_call_t *call);
+ngx_int_t ngx_http_trading_trades(ngx_http_trading_call_t *call);
+ngx_int_t ngx_http_trading_feeds(ngx_http_trading_call_t *call);
+void ngx_http_trading_sources(ngx_http_trading_call_t *call, trd_writer_t *w,
+    ngx_flag_t all);
+
+/* _wait.c */
+ngx_int_t ngx_http_trading_wait(ngx_http_trading_call_t *call,
+    uint32_t instrument);
 
 /* _health.c, _info.c, _prometheus.c */
 ngx_int_t ngx_http_trading_market_health(ngx_http_trading_call_t *call);

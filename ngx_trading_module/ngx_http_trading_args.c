@@ -9,6 +9,7 @@
 
 #include "ngx_http_trading_conf.h"
 #include "trd_quote_json.h"
+#include "trd_technical.h"
 
 typedef ngx_int_t (*ngx_http_trading_arg_pt)(ngx_http_trading_call_t *call,
     ngx_str_t *value);
@@ -25,8 +26,25 @@ static ngx_int_t ngx_http_trading_arg_model(ngx_http_trading_call_t *call,
     ngx_str_t *value);
 static ngx_int_t ngx_http_trading_arg_timeframe(ngx_http_trading_call_t *call,
     ngx_str_t *value);
+static ngx_int_t ngx_http_trading_arg_interval(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_trading_arg_limit(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_trading_arg_end(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_trading_arg_levels(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_trading_arg_format(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_trading_arg_after(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_trading_arg_timeout(ngx_http_trading_call_t *call,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_trading_arg_named(const char *name,
+    ngx_str_t *value);
 static const char *ngx_http_trading_model_name(unsigned i);
-static const char *ngx_http_trading_timeframe_name(unsigned i);
+static const char *ngx_http_trading_level_name(unsigned i);
+static const char *ngx_http_trading_format_name(unsigned i);
 
 
 /* in the order of trd_param_t */
@@ -35,17 +53,31 @@ static const ngx_http_trading_arg_pt  ngx_http_trading_arg_set[] = {
     ngx_http_trading_arg_symbols,
     ngx_http_trading_arg_fields,
     ngx_http_trading_arg_model,
-    ngx_http_trading_arg_timeframe
+    ngx_http_trading_arg_timeframe,
+    ngx_http_trading_arg_interval,
+    ngx_http_trading_arg_limit,
+    ngx_http_trading_arg_end,
+    ngx_http_trading_arg_levels,
+    ngx_http_trading_arg_format,
+    ngx_http_trading_arg_after,
+    ngx_http_trading_arg_timeout
 };
 
 
+/* in the order of ngx_http_trading_model_e */
 static const char *const  ngx_http_trading_models[] = {
-    "threshold", NULL
+    "threshold", "technical", NULL
 };
 
 
-static const char *const  ngx_http_trading_timeframes[] = {
-    "1M", "5M", "15M", "1H", "4H", "1D", NULL
+static const char *const  ngx_http_trading_levels[] = {
+    "5", "10", "20", NULL
+};
+
+
+/* `exact` is what is sent without the parameter */
+static const char *const  ngx_http_trading_formats[] = {
+    "exact", "display", NULL
 };
 
 
@@ -173,11 +205,13 @@ ngx_http_trading_arg_fields(ngx_http_trading_call_t *call, ngx_str_t *value)
 static ngx_int_t
 ngx_http_trading_arg_model(ngx_http_trading_call_t *call, ngx_str_t *value)
 {
-    if (value->len == sizeof("threshold") - 1
-        && ngx_strncasecmp(value->data, (u_char *) "threshold", value->len)
-           == 0)
-    {
-        return NGX_OK;
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_http_trading_models[i] != NULL; i++) {
+        if (ngx_http_trading_arg_named(ngx_http_trading_models[i], value)) {
+            call->args.model = i;
+            return NGX_OK;
+        }
     }
 
     value->len = ngx_min(value->len, NGX_HTTP_TRADING_TAIL);
@@ -190,27 +224,161 @@ ngx_http_trading_arg_model(ngx_http_trading_call_t *call, ngx_str_t *value)
 }
 
 
-/* checked only: the threshold model knows the last 24 hours and no other */
+/* the threshold model knows the last 24 hours and looks at no timeframe */
 static ngx_int_t
 ngx_http_trading_arg_timeframe(ngx_http_trading_call_t *call,
     ngx_str_t *value)
 {
-    unsigned     i;
-    const char  *name;
+    trd_timeframe_t  timeframe;
 
-    for (i = 0; (name = ngx_http_trading_timeframes[i]) != NULL; i++) {
-        if (ngx_strlen(name) == value->len
-            && ngx_strncasecmp(value->data, (u_char *) name, value->len) == 0)
-        {
+    if (trd_timeframe_find((char *) value->data, value->len, &timeframe)
+        == TRD_OK)
+    {
+        call->args.timeframe = timeframe;
+        return NGX_OK;
+    }
+
+    (void) ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                 "\"timeframe\" is none of those allowed");
+    ngx_http_trading_allowed(call, trd_timeframe_name);
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_trading_arg_interval(ngx_http_trading_call_t *call,
+    ngx_str_t *value)
+{
+    int  interval;
+
+    interval = trd_interval_find((char *) value->data, value->len);
+
+    if (interval >= 0) {
+        call->args.interval = interval;
+        return NGX_OK;
+    }
+
+    (void) ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                 "\"interval\" is none of those allowed");
+    ngx_http_trading_allowed(call, trd_interval_name);
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_trading_arg_limit(ngx_http_trading_call_t *call, ngx_str_t *value)
+{
+    uint64_t  n;
+
+    if (trd_parse_u64((char *) value->data, value->len,
+                      NGX_HTTP_TRADING_LIMIT_MAX, &n)
+        == TRD_OK
+        && n > 0)
+    {
+        call->args.limit = (uint32_t) n;
+        return NGX_OK;
+    }
+
+    return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                 "\"limit\" must be a number from 1 to %d",
+                                 NGX_HTTP_TRADING_LIMIT_MAX);
+}
+
+
+static ngx_int_t
+ngx_http_trading_arg_end(ngx_http_trading_call_t *call, ngx_str_t *value)
+{
+    if (trd_parse_time((char *) value->data, value->len, &call->args.end_ms)
+        == TRD_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                 "\"end\" must be a time as RFC 3339 says, "
+                                 "or in ms since 1970");
+}
+
+
+static ngx_int_t
+ngx_http_trading_arg_levels(ngx_http_trading_call_t *call, ngx_str_t *value)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_http_trading_levels[i] != NULL; i++) {
+        if (ngx_http_trading_arg_named(ngx_http_trading_levels[i], value)) {
+            call->args.levels = 5U << i;
             return NGX_OK;
         }
     }
 
     (void) ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
-                                 "\"timeframe\" is none of those allowed");
-    ngx_http_trading_allowed(call, ngx_http_trading_timeframe_name);
+                                 "\"levels\" is none of those allowed");
+    ngx_http_trading_allowed(call, ngx_http_trading_level_name);
 
     return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_trading_arg_format(ngx_http_trading_call_t *call, ngx_str_t *value)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_http_trading_formats[i] != NULL; i++) {
+        if (ngx_http_trading_arg_named(ngx_http_trading_formats[i], value)) {
+            call->args.display = i;
+            return NGX_OK;
+        }
+    }
+
+    (void) ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                 "\"format\" is none of those allowed");
+    ngx_http_trading_allowed(call, ngx_http_trading_format_name);
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_trading_arg_after(ngx_http_trading_call_t *call, ngx_str_t *value)
+{
+    if (trd_parse_u64((char *) value->data, value->len, INT64_MAX,
+                      &call->args.after_seq)
+        == TRD_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                 "\"after_seq\" must be a quote's \"seq\"");
+}
+
+
+static ngx_int_t
+ngx_http_trading_arg_timeout(ngx_http_trading_call_t *call, ngx_str_t *value)
+{
+    if (trd_parse_u64((char *) value->data, value->len,
+                      NGX_HTTP_TRADING_WAIT_MAX, &call->args.timeout_ms)
+        == TRD_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                 "\"timeout_ms\" must be a number from 0 to "
+                                 "%d", NGX_HTTP_TRADING_WAIT_MAX);
+}
+
+
+/* is the value that name, in any case? */
+static ngx_int_t
+ngx_http_trading_arg_named(const char *name, ngx_str_t *value)
+{
+    return ngx_strlen(name) == value->len
+           && ngx_strncasecmp(value->data, (u_char *) name, value->len) == 0;
 }
 
 
@@ -253,7 +421,14 @@ ngx_http_trading_model_name(unsigned i)
 
 
 static const char *
-ngx_http_trading_timeframe_name(unsigned i)
+ngx_http_trading_level_name(unsigned i)
 {
-    return ngx_http_trading_timeframes[i];
+    return ngx_http_trading_levels[i];
+}
+
+
+static const char *
+ngx_http_trading_format_name(unsigned i)
+{
+    return ngx_http_trading_formats[i];
 }

@@ -8,8 +8,6 @@
  */
 
 #include "ngx_http_trading_metrics.h"
-#include "trd_apply.h"
-#include "trd_scenario.h"
 
 #define NGX_HTTP_TRADING_HEALTH_SIZE  16384
 
@@ -25,10 +23,6 @@ static ngx_http_trading_condition_e ngx_http_trading_condition(
     ngx_http_trading_call_t *call);
 static void ngx_http_trading_health_board(ngx_http_trading_call_t *call,
     trd_writer_t *w);
-static void ngx_http_trading_health_source(trd_writer_t *w,
-    const trd_source_stats_t *s);
-static void ngx_http_trading_health_time(trd_writer_t *w, const char *key,
-    int64_t ms);
 static ngx_int_t ngx_http_trading_health_send(ngx_http_trading_call_t *call,
     ngx_flag_t ok, trd_writer_t *w);
 
@@ -39,11 +33,6 @@ static ngx_int_t ngx_http_trading_health_send(ngx_http_trading_call_t *call,
 
 static const char *const  ngx_http_trading_conditions[] = {
     "ok", "degraded", "down"
-};
-
-
-static const char *const  ngx_http_trading_states[] = {
-    "down", "connected", "stale"
 };
 
 
@@ -64,11 +53,8 @@ ngx_http_trading_signals_health(ngx_http_trading_call_t *call)
 static ngx_int_t
 ngx_http_trading_health(ngx_http_trading_call_t *call, ngx_flag_t detailed)
 {
-    uint32_t                       i;
-    ngx_uint_t                     n;
     trd_writer_t                   w;
     ngx_http_request_t            *r;
-    const trd_source_stats_t      *s;
     ngx_http_trading_loc_conf_t   *lcf;
     ngx_http_trading_main_conf_t  *mcf;
     ngx_http_trading_condition_e   condition;
@@ -98,30 +84,10 @@ ngx_http_trading_health(ngx_http_trading_call_t *call, ngx_flag_t detailed)
     ngx_http_trading_health_board(call, &w);
 
     if (!detailed) {
-        trd_write_lit(&w, ",\"models\":[\"threshold\"]");
+        trd_write_lit(&w, ",\"models\":[\"threshold\",\"technical\"]");
 
     } else {
-        trd_write_lit(&w, ",\"sources\":{");
-
-        n = 0;
-
-        for (i = 0; call->board && i < call->board->nsources; i++) {
-            s = &call->board->sources[i];
-
-            if (ngx_http_trading_load(&s->source) == TRD_SOURCE_NONE
-                || ngx_http_trading_load(&s->source) >= TRD_SOURCE_N)
-            {
-                continue;
-            }
-
-            if (n++) {
-                trd_write_lit(&w, ",");
-            }
-
-            ngx_http_trading_health_source(&w, s);
-        }
-
-        trd_write_lit(&w, "}");
+        ngx_http_trading_sources(call, &w, 0);
     }
 
     trd_write_lit(&w, "}");
@@ -212,90 +178,6 @@ ngx_http_trading_health_board(ngx_http_trading_call_t *call, trd_writer_t *w)
     trd_write_u64(w, ngx_http_trading_load(&h->quoted));
     trd_write_lit(w, ",\"stale\":");
     trd_write_u64(w, ngx_http_trading_load(&h->stale));
-}
-
-
-static void
-ngx_http_trading_health_source(trd_writer_t *w, const trd_source_stats_t *s)
-{
-    unsigned     i;
-    uint32_t     state;
-    uint64_t     errors, n;
-    const char  *scenario;
-
-    state = ngx_http_trading_load(&s->state);
-
-    if (state > TRD_STATE_STALE) {
-        state = TRD_STATE_DOWN;
-    }
-
-    trd_write_lit(w, "\"");
-    trd_write_str(w, trd_source_name(ngx_http_trading_load(&s->source)));
-    trd_write_lit(w, "\":{\"state\":\"");
-    trd_write_str(w, ngx_http_trading_states[state]);
-    trd_write_lit(w, "\"");
-
-    scenario = trd_scenario_name(ngx_http_trading_load(&s->scenario));
-
-    if (ngx_http_trading_load(&s->source) == TRD_SOURCE_SIMULATOR && scenario)
-    {
-        trd_write_lit(w, ",\"scenario\":\"");
-        trd_write_str(w, scenario);
-        trd_write_lit(w, "\"");
-    }
-
-    ngx_http_trading_health_time(w, ",\"connected_since\":",
-                                 ngx_http_trading_load(&s->connected_ms));
-    ngx_http_trading_health_time(w, ",\"last_heard\":",
-                                 ngx_http_trading_load(&s->heard_ms));
-    ngx_http_trading_health_time(w, ",\"last_update\":",
-                                 ngx_http_trading_load(&s->updated_ms));
-
-    trd_write_lit(w, ",\"messages\":");
-    trd_write_u64(w, ngx_http_trading_load(&s->messages));
-    trd_write_lit(w, ",\"updates\":");
-    trd_write_u64(w, ngx_http_trading_load(&s->updates));
-
-    errors = 0;
-
-    trd_write_lit(w, ",\"refused\":{");
-
-    for (i = TRD_REFUSED_NOT + 1; i < TRD_REFUSED_N; i++) {
-        n = ngx_http_trading_load(&s->refused[i]);
-        errors += n;
-
-        trd_write_str(w, i > TRD_REFUSED_NOT + 1 ? ",\"" : "\"");
-        trd_write_str(w, trd_refused_name(i));
-        trd_write_lit(w, "\":");
-        trd_write_u64(w, n);
-    }
-
-    trd_write_lit(w, "},\"reconnects\":{");
-
-    for (i = 0; i < TRD_RECONNECT_N; i++) {
-        trd_write_str(w, i ? ",\"" : "\"");
-        trd_write_str(w, trd_reconnect_name(i));
-        trd_write_lit(w, "\":");
-        trd_write_u64(w, ngx_http_trading_load(&s->reconnects[i]));
-    }
-
-    trd_write_lit(w, "},\"error_count\":");
-    trd_write_u64(w, errors);
-    trd_write_lit(w, "}");
-}
-
-
-static void
-ngx_http_trading_health_time(trd_writer_t *w, const char *key, int64_t ms)
-{
-    trd_write_str(w, key);
-
-    if (ms <= 0) {
-        trd_write_lit(w, "null");
-        return;
-    }
-
-    trd_write_time(w, ms);
 }
 
 

@@ -4,7 +4,8 @@
  *
  * The market routes: see docs and api.  Bodies are pages of the board but
  * for the requests that ask for certain symbols or fields, which are in
- * ngx_http_trading_quotes.c, and health, in ngx_http_trading_health.c.
+ * ngx_http_trading_quotes.c, candles and the like, in
+ * ngx_http_trading_series.c, and health, in ngx_http_trading_health.c.
  */
 
 #include "ngx_http_trading_conf.h"
@@ -12,6 +13,7 @@
 static ngx_int_t ngx_http_trading_prices(ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_price(ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_prices_class(ngx_http_trading_call_t *call);
+static ngx_int_t ngx_http_trading_indicators(ngx_http_trading_call_t *call);
 
 
 static ngx_http_trading_route_t  ngx_http_trading_market_routes[] = {
@@ -42,6 +44,27 @@ static ngx_http_trading_route_t  ngx_http_trading_market_routes[] = {
 
     { ngx_string("instruments"), ngx_http_trading_card_page,
       TRD_PAGE_INSTRUMENTS, NGX_HTTP_TRADING_R_CATALOGUE, NULL },
+
+    { ngx_string("candles/"), ngx_http_trading_candles, 0,
+      NGX_HTTP_TRADING_R_SERIES, "symbol" },
+
+    { ngx_string("historical-data/"), ngx_http_trading_candles, 0,
+      NGX_HTTP_TRADING_R_SERIES, "symbol" },
+
+    { ngx_string("depth/"), ngx_http_trading_depth, 0,
+      NGX_HTTP_TRADING_R_SERIES, "symbol" },
+
+    { ngx_string("trades/"), ngx_http_trading_trades, 0,
+      NGX_HTTP_TRADING_R_SERIES, "symbol" },
+
+    { ngx_string("trade-history/"), ngx_http_trading_trades, 0,
+      NGX_HTTP_TRADING_R_SERIES, "symbol" },
+
+    { ngx_string("analysis/"), ngx_http_trading_indicators,
+      TRD_ENTRY_ANALYSIS, NGX_HTTP_TRADING_R_ANALYSIS, "symbol" },
+
+    { ngx_string("data-feeds"), ngx_http_trading_feeds, 0,
+      NGX_HTTP_TRADING_R_HEALTH, NULL },
 
     { ngx_string("cache/stats"), ngx_http_trading_cache_stats, 0,
       NGX_HTTP_TRADING_R_HEALTH, NULL }
@@ -179,7 +202,12 @@ ngx_http_trading_price(ngx_http_trading_call_t *call)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_trading_given(call, TRD_PARAM_FIELDS)
+    if (ngx_http_trading_given(call, TRD_PARAM_AFTER_SEQ)) {
+        return ngx_http_trading_wait(call, instrument);
+    }
+
+    if (call->args.display
+        || ngx_http_trading_given(call, TRD_PARAM_FIELDS)
         || ngx_http_trading_given(call, TRD_PARAM_MAX_AGE_MS))
     {
         return ngx_http_trading_quote(call, instrument);
@@ -190,11 +218,29 @@ ngx_http_trading_price(ngx_http_trading_call_t *call)
 
 
 static ngx_int_t
+ngx_http_trading_indicators(ngx_http_trading_call_t *call)
+{
+    uint32_t  instrument;
+
+    if (ngx_http_trading_need(call, 1) != NGX_OK
+        || ngx_http_trading_find(call, call->tail.data, call->tail.len,
+                                 &instrument)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_trading_entry(call, instrument, call->route->arg);
+}
+
+
+static ngx_int_t
 ngx_http_trading_prices(ngx_http_trading_call_t *call)
 {
-    if (call->args.given & ((1 << TRD_PARAM_FIELDS)
-                            | (1 << TRD_PARAM_MAX_AGE_MS)
-                            | (1 << TRD_PARAM_SYMBOLS)))
+    if (call->args.display
+        || call->args.given & ((1 << TRD_PARAM_FIELDS)
+                               | (1 << TRD_PARAM_MAX_AGE_MS)
+                               | (1 << TRD_PARAM_SYMBOLS)))
     {
         return ngx_http_trading_quotes(call, -1);
     }
@@ -212,8 +258,9 @@ ngx_http_trading_prices_class(ngx_http_trading_call_t *call)
         return NGX_DECLINED;
     }
 
-    if (call->args.given & ((1 << TRD_PARAM_FIELDS)
-                            | (1 << TRD_PARAM_MAX_AGE_MS)))
+    if (call->args.display
+        || call->args.given & ((1 << TRD_PARAM_FIELDS)
+                               | (1 << TRD_PARAM_MAX_AGE_MS)))
     {
         return ngx_http_trading_quotes(call, (ngx_int_t) asset_class);
     }

@@ -24,7 +24,7 @@ static ngx_http_trading_counts_t *ngx_http_trading_zone_block(
 
 
 /* raised whenever ngx_http_trading_counts_t changes */
-#define NGX_HTTP_TRADING_ZONE_VERSION  1
+#define NGX_HTTP_TRADING_ZONE_VERSION  2
 
 #define ngx_http_trading_zone_stride()                                        \
     ngx_align(sizeof(ngx_http_trading_counts_t), NGX_HTTP_TRADING_ZONE_LINE)

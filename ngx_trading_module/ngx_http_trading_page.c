@@ -8,6 +8,7 @@
  */
 
 #include "ngx_http_trading_metrics.h"
+#include "trd_technical.h"
 
 #define NGX_HTTP_TRADING_ETAG  (sizeof("\"-gz-stale\"") + 3 * 16)
 
@@ -16,7 +17,8 @@ static ngx_flag_t ngx_http_trading_matches(ngx_http_trading_call_t *call,
     const trd_page_t *page, const char *suffix, ngx_flag_t vary);
 static ngx_int_t ngx_http_trading_page_send(ngx_http_trading_call_t *call,
     const trd_page_t *page, ngx_flag_t gzip, ngx_flag_t vary);
-static ngx_int_t ngx_http_trading_not_modified(ngx_http_trading_call_t *call);
+static ngx_flag_t ngx_http_trading_same_tag(ngx_http_trading_call_t *call,
+    uint64_t seq, const char *suffix);
 static size_t ngx_http_trading_etag(ngx_http_trading_call_t *call,
     uint64_t seq, const char *suffix, u_char *p);
 static void ngx_http_trading_mark_stale(ngx_buf_t *b);
@@ -58,15 +60,24 @@ ngx_http_trading_entry(ngx_http_trading_call_t *call, uint32_t instrument,
                                     trd_board_entry_page(call->board,
                                                          instrument, kind),
                                     0, 0);
-    if (rc == NGX_HTTP_TRADING_NO_PAGE) {
-        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_QUOTE,
-                                     "there is no %s of \"%V\" yet",
-                                     kind == TRD_ENTRY_QUOTE ? "quote"
-                                                             : "signal",
-                                     &call->tail);
+    if (rc != NGX_HTTP_TRADING_NO_PAGE) {
+        return rc;
     }
 
-    return rc;
+    if (kind >= TRD_ENTRY_TECHNICAL && kind < TRD_ENTRY_ANALYSIS) {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_SIGNAL,
+                                     "there is no technical signal of \"%V\" "
+                                     "over %s yet", &call->tail,
+                                     trd_timeframe_name(kind
+                                                     - TRD_ENTRY_TECHNICAL));
+    }
+
+    return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_QUOTE,
+                                 "there is no %s of \"%V\" yet",
+                                 kind == TRD_ENTRY_QUOTE ? "quote"
+                                 : kind == TRD_ENTRY_ANALYSIS ? "analysis"
+                                                              : "signal",
+                                 &call->tail);
 }
 
 
@@ -258,29 +269,12 @@ static ngx_flag_t
 ngx_http_trading_matches(ngx_http_trading_call_t *call,
     const trd_page_t *page, const char *suffix, ngx_flag_t vary)
 {
-    size_t               len;
-    u_char               etag[NGX_HTTP_TRADING_ETAG];
-    ngx_str_t           *value;
-    trd_page_view_t      view;
-    ngx_http_request_t  *r;
+    trd_page_view_t  view;
 
-    r = call->request;
-
-    if (r != r->main || r->disable_not_modified
-        || r->headers_in.if_match || r->headers_in.if_unmodified_since
-        || page == NULL)
+    if (page == NULL
+        || trd_page_begin(call->board, page, 0, &view) != TRD_OK
+        || !ngx_http_trading_same_tag(call, view.seq, suffix))
     {
-        return 0;
-    }
-
-    if (trd_page_begin(call->board, page, 0, &view) != TRD_OK) {
-        return 0;
-    }
-
-    len = ngx_http_trading_etag(call, view.seq, suffix, etag);
-    value = &r->headers_in.if_none_match->value;
-
-    if (value->len != len || ngx_memcmp(value->data, etag, len) != 0) {
         return 0;
     }
 
@@ -288,7 +282,45 @@ ngx_http_trading_matches(ngx_http_trading_call_t *call,
 }
 
 
-static ngx_int_t
+/* the same for a body that would be written now; sets the headers if so */
+ngx_flag_t
+ngx_http_trading_unchanged(ngx_http_trading_call_t *call, uint64_t tag)
+{
+    const char  *suffix;
+
+    suffix = call->stale ? "-stale" : "";
+
+    return call->request->headers_in.if_none_match
+           && ngx_http_trading_same_tag(call, tag, suffix)
+           && ngx_http_trading_headers(call, tag, suffix, 0) == NGX_OK;
+}
+
+
+static ngx_flag_t
+ngx_http_trading_same_tag(ngx_http_trading_call_t *call, uint64_t seq,
+    const char *suffix)
+{
+    size_t               len;
+    u_char               etag[NGX_HTTP_TRADING_ETAG];
+    ngx_str_t           *value;
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    if (r != r->main || r->disable_not_modified
+        || r->headers_in.if_match || r->headers_in.if_unmodified_since)
+    {
+        return 0;
+    }
+
+    len = ngx_http_trading_etag(call, seq, suffix, etag);
+    value = &r->headers_in.if_none_match->value;
+
+    return value->len == len && ngx_memcmp(value->data, etag, len) == 0;
+}
+
+
+ngx_int_t
 ngx_http_trading_not_modified(ngx_http_trading_call_t *call)
 {
     ngx_int_t            rc;

@@ -39,6 +39,10 @@ static const ngx_http_trading_status_t  ngx_http_trading_problems[] = {
     { 405, "method_not_allowed", "Method not allowed", NULL },
     { 503, "board_unavailable", "Market data unavailable", NULL },
     { 503, "no_quote", "No quote yet", NULL },
+    { 503, "no_signal", "No signal yet", NULL },
+    { 503, "no_depth", "No order book", NULL },
+    { 404, "unknown_version", "Unknown version", NULL },
+    { 503, "too_many_waiters", "Too many waiting requests", NULL },
     { 503, "too_old", "Quote too old", NULL },
     { 503, "market_stale", "Market data stale", NULL },
     { 500, "internal_error", "Internal error", NULL }

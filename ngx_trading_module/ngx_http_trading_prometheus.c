@@ -35,7 +35,7 @@ static void ngx_http_trading_text_reasons(trd_writer_t *w,
 /* in the order of ngx_http_trading_group_e */
 static const char *const  ngx_http_trading_groups[NGX_HTTP_TRADING_R_N] = {
     "card", "health", "price", "prices", "overview", "catalogue", "signal",
-    "signals", "binary", "analysis", "metrics", "other"
+    "signals", "binary", "analysis", "series", "metrics", "other"
 };
 
 

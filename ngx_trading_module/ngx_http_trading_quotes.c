@@ -25,13 +25,11 @@ static ngx_int_t ngx_http_trading_choose(ngx_http_trading_call_t *call,
 static ngx_int_t ngx_http_trading_choose_all(ngx_http_trading_call_t *call,
     ngx_int_t asset_class, ngx_http_trading_chosen_t *chosen);
 static ngx_int_t ngx_http_trading_join(ngx_http_trading_call_t *call,
-    ngx_http_trading_chosen_t *chosen);
+    ngx_http_trading_chosen_t *chosen, ngx_uint_t kind);
+static ngx_int_t ngx_http_trading_join_none(ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_render(ngx_http_trading_call_t *call,
     ngx_http_trading_chosen_t *chosen, trd_writer_t *w, uint64_t *tag);
-static ngx_int_t ngx_http_trading_instrument(ngx_http_trading_call_t *call,
-    uint32_t number, trd_instrument_t *in);
-static ngx_int_t ngx_http_trading_written(ngx_http_trading_call_t *call,
-    trd_writer_t *w, uint64_t tag);
+static uint32_t ngx_http_trading_fields(ngx_http_trading_call_t *call);
 
 
 /* several seqs into one tag: any of them that moves must change it */
@@ -69,10 +67,11 @@ ngx_http_trading_quotes(ngx_http_trading_call_t *call, ngx_int_t asset_class)
         return rc;
     }
 
-    if (!(call->args.given & ((1 << TRD_PARAM_FIELDS)
-                              | (1 << TRD_PARAM_MAX_AGE_MS))))
+    if (!call->args.display
+        && !(call->args.given & ((1 << TRD_PARAM_FIELDS)
+                                 | (1 << TRD_PARAM_MAX_AGE_MS))))
     {
-        return ngx_http_trading_join(call, &chosen);
+        return ngx_http_trading_join(call, &chosen, TRD_ENTRY_QUOTE);
     }
 
     size = 2 + chosen.n * NGX_HTTP_TRADING_QUOTE_SIZE;
@@ -97,6 +96,27 @@ ngx_http_trading_quotes(ngx_http_trading_call_t *call, ngx_int_t asset_class)
     }
 
     return ngx_http_trading_written(call, &w, tag);
+}
+
+
+/*
+ * The pages of a kind as one object, of a class or (-1) of all; those that
+ * are not there are left out.
+ */
+ngx_int_t
+ngx_http_trading_entries(ngx_http_trading_call_t *call, ngx_int_t asset_class,
+    ngx_uint_t kind)
+{
+    ngx_int_t                  rc;
+    ngx_http_trading_chosen_t  chosen;
+
+    rc = ngx_http_trading_choose_all(call, asset_class, &chosen);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_trading_join(call, &chosen, kind);
 }
 
 
@@ -130,14 +150,22 @@ ngx_http_trading_quote(ngx_http_trading_call_t *call, uint32_t instrument)
     ctx->age_ms = ngx_max(ngx_http_trading_now() - quote.received_ms, 0);
     ngx_http_set_ctx(call->request, ctx, ngx_http_trading_module);
 
-    fields = ngx_http_trading_given(call, TRD_PARAM_FIELDS)
-             ? call->args.fields : TRD_FIELD_ALL;
+    fields = ngx_http_trading_fields(call);
 
     quote.stale |= call->stale ? 1 : 0;
 
     trd_quote_json(&w, &in, &quote, fields);
 
     return ngx_http_trading_written(call, &w, quote.seq);
+}
+
+
+static uint32_t
+ngx_http_trading_fields(ngx_http_trading_call_t *call)
+{
+    return (ngx_http_trading_given(call, TRD_PARAM_FIELDS)
+            ? call->args.fields : TRD_FIELD_ALL)
+           | (call->args.display ? TRD_FIELD_DISPLAY : 0);
 }
 
 
@@ -296,11 +324,12 @@ ngx_http_trading_choose_all(ngx_http_trading_call_t *call,
 /* {"BTC":<page>,"ETH":<page>}, a buffer for each */
 static ngx_int_t
 ngx_http_trading_join(ngx_http_trading_call_t *call,
-    ngx_http_trading_chosen_t *chosen)
+    ngx_http_trading_chosen_t *chosen, ngx_uint_t kind)
 {
     off_t                     len;
     size_t                    head;
     uint64_t                  tag;
+    ngx_buf_t                *newest;
     ngx_int_t                 rc;
     ngx_uint_t                i;
     ngx_chain_t              *out, *cl, **last;
@@ -311,6 +340,7 @@ ngx_http_trading_join(ngx_http_trading_call_t *call,
 
     out = NULL;
     last = &out;
+    newest = NULL;
     len = 0;
     tag = NGX_HTTP_TRADING_SEED;
 
@@ -324,8 +354,12 @@ ngx_http_trading_join(ngx_http_trading_call_t *call,
 
         rc = ngx_http_trading_page_read(call,
                  trd_board_entry_page(call->board, chosen->number[i],
-                                      TRD_ENTRY_QUOTE),
+                                      kind),
                  &body);
+
+        if (rc == NGX_HTTP_TRADING_NO_PAGE && !chosen->named) {
+            continue;
+        }
 
         if (rc == NGX_HTTP_TRADING_NO_PAGE) {
             return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_QUOTE,
@@ -338,7 +372,7 @@ ngx_http_trading_join(ngx_http_trading_call_t *call,
         }
 
         trd_writer_init(&w, key, NGX_HTTP_TRADING_HEAD);
-        trd_write(&w, i ? "," : "{", 1);
+        trd_write(&w, newest ? "," : "{", 1);
         trd_write_json_str(&w, in.symbol, ngx_strlen(in.symbol));
         trd_write_lit(&w, ":");
 
@@ -346,9 +380,7 @@ ngx_http_trading_join(ngx_http_trading_call_t *call,
         body.buf->pos -= head;
         ngx_memcpy(body.buf->pos, key, head);
 
-        if (i == chosen->n - 1) {
-            *body.buf->last++ = '}';
-        }
+        newest = body.buf;
 
         cl = ngx_alloc_chain_link(call->request->pool);
         if (cl == NULL) {
@@ -361,12 +393,16 @@ ngx_http_trading_join(ngx_http_trading_call_t *call,
         last = &cl->next;
 
         len += body.buf->last - body.buf->pos;
+        tag = ngx_http_trading_mix(tag, chosen->number[i]);
         tag = ngx_http_trading_mix(tag, body.seq);
     }
 
-    if (out == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (newest == NULL) {
+        return ngx_http_trading_join_none(call);
     }
+
+    *newest->last++ = '}';
+    len++;
 
     if (ngx_http_trading_headers(call, tag, call->stale ? "-stale" : "", 0)
         != NGX_OK)
@@ -379,6 +415,21 @@ ngx_http_trading_join(ngx_http_trading_call_t *call,
 
 
 static ngx_int_t
+ngx_http_trading_join_none(ngx_http_trading_call_t *call)
+{
+    trd_writer_t  w;
+
+    if (ngx_http_trading_writer(call, &w, 2) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    trd_write_lit(&w, "{}");
+
+    return ngx_http_trading_written(call, &w, 0);
+}
+
+
+static ngx_int_t
 ngx_http_trading_render(ngx_http_trading_call_t *call,
     ngx_http_trading_chosen_t *chosen, trd_writer_t *w, uint64_t *tag)
 {
@@ -387,8 +438,7 @@ ngx_http_trading_render(ngx_http_trading_call_t *call,
     trd_quote_t       quote;
     trd_instrument_t  in;
 
-    fields = ngx_http_trading_given(call, TRD_PARAM_FIELDS)
-             ? call->args.fields : TRD_FIELD_ALL;
+    fields = ngx_http_trading_fields(call);
 
     *tag = NGX_HTTP_TRADING_SEED;
     n = 0;
@@ -432,7 +482,7 @@ ngx_http_trading_render(ngx_http_trading_call_t *call,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_trading_instrument(ngx_http_trading_call_t *call, uint32_t number,
     trd_instrument_t *in)
 {
@@ -454,7 +504,7 @@ ngx_http_trading_instrument(ngx_http_trading_call_t *call, uint32_t number,
 
 
 /* sends what was written, unless the board was lost while it was read */
-static ngx_int_t
+ngx_int_t
 ngx_http_trading_written(ngx_http_trading_call_t *call, trd_writer_t *w,
     uint64_t tag)
 {

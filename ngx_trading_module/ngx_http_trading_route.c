@@ -157,6 +157,17 @@ ngx_http_trading_dispatch(ngx_http_trading_call_t *call,
         return NGX_DECLINED;
     }
 
+    if (call->args.model == NGX_HTTP_TRADING_TECHNICAL
+        && call->route->group != NGX_HTTP_TRADING_R_SIGNAL
+        && call->route->group != NGX_HTTP_TRADING_R_SIGNALS)
+    {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_UNKNOWN_MODEL,
+                                     "only the routes /signals, "
+                                     "/signals/{symbol} and "
+                                     "/signals/asset/{class} know the model "
+                                     "\"technical\"");
+    }
+
     return call->route->handler(call);
 }
 

@@ -2,15 +2,22 @@
  * Copyright (C) the ngx_trading authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The signal routes.  There is one model, so every body is a page of the
- * board; ?model= was checked with the other arguments.
+ * The signal routes.  The threshold model's bodies are pages of the board;
+ * the technical one has a page an instrument and timeframe, from which the
+ * bodies of the whole market are joined.
  */
 
 #include "ngx_http_trading_conf.h"
+#include "trd_technical.h"
+
+#define NGX_HTTP_TRADING_MAP_SIZE  512      /* around the symbols */
 
 static ngx_int_t ngx_http_trading_signal(ngx_http_trading_call_t *call);
+static ngx_int_t ngx_http_trading_signals(ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_signals_class(
     ngx_http_trading_call_t *call);
+static ngx_uint_t ngx_http_trading_technical(ngx_http_trading_call_t *call);
+static ngx_int_t ngx_http_trading_binary_map(ngx_http_trading_call_t *call);
 
 
 static ngx_http_trading_route_t  ngx_http_trading_signals_routes[] = {
@@ -18,7 +25,7 @@ static ngx_http_trading_route_t  ngx_http_trading_signals_routes[] = {
     { ngx_string("signals/"), ngx_http_trading_signal, TRD_ENTRY_SIGNAL,
       NGX_HTTP_TRADING_R_SIGNAL, "symbol" },
 
-    { ngx_string("signals"), ngx_http_trading_market_page,
+    { ngx_string("signals"), ngx_http_trading_signals,
       TRD_PAGE_SIGNALS, NGX_HTTP_TRADING_R_SIGNALS, NULL },
 
     { ngx_string("signals/asset/"), ngx_http_trading_signals_class,
@@ -33,6 +40,9 @@ static ngx_http_trading_route_t  ngx_http_trading_signals_routes[] = {
     { ngx_string("binary/"), ngx_http_trading_signal, TRD_ENTRY_BINARY,
       NGX_HTTP_TRADING_R_BINARY, "symbol" },
 
+    { ngx_string("binary/map/"), ngx_http_trading_binary_map, 0,
+      NGX_HTTP_TRADING_R_BINARY, "version" },
+
     { ngx_string(""), ngx_http_trading_card_page, TRD_PAGE_SIGNALS_CARD,
       NGX_HTTP_TRADING_R_CARD, NULL },
 
@@ -46,7 +56,10 @@ static ngx_http_trading_route_t  ngx_http_trading_signals_routes[] = {
       TRD_PAGE_TRENDS, NGX_HTTP_TRADING_R_ANALYSIS, NULL },
 
     { ngx_string("recommendations"), ngx_http_trading_market_page,
-      TRD_PAGE_RECOMMENDATIONS, NGX_HTTP_TRADING_R_ANALYSIS, NULL }
+      TRD_PAGE_RECOMMENDATIONS, NGX_HTTP_TRADING_R_ANALYSIS, NULL },
+
+    { ngx_string("performance"), ngx_http_trading_market_page,
+      TRD_PAGE_PERFORMANCE, NGX_HTTP_TRADING_R_ANALYSIS, NULL }
 };
 
 
@@ -71,7 +84,28 @@ ngx_http_trading_signal(ngx_http_trading_call_t *call)
         return NGX_DECLINED;
     }
 
+    if (call->args.model == NGX_HTTP_TRADING_TECHNICAL) {
+        return ngx_http_trading_entry(call, instrument,
+                                      ngx_http_trading_technical(call));
+    }
+
     return ngx_http_trading_entry(call, instrument, call->route->arg);
+}
+
+
+static ngx_int_t
+ngx_http_trading_signals(ngx_http_trading_call_t *call)
+{
+    if (call->args.model != NGX_HTTP_TRADING_TECHNICAL) {
+        return ngx_http_trading_market_page(call);
+    }
+
+    if (ngx_http_trading_need(call, 1) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_trading_entries(call, -1,
+                                    ngx_http_trading_technical(call));
 }
 
 
@@ -86,9 +120,92 @@ ngx_http_trading_signals_class(ngx_http_trading_call_t *call)
         return NGX_DECLINED;
     }
 
+    if (call->args.model == NGX_HTTP_TRADING_TECHNICAL) {
+        return ngx_http_trading_entries(call, (ngx_int_t) asset_class,
+                                        ngx_http_trading_technical(call));
+    }
+
     page = call->route->arg + asset_class;
 
     return ngx_http_trading_page(call,
                trd_board_page(call->board, page, TRD_VARIANT_PLAIN),
                trd_board_page(call->board, page, TRD_VARIANT_GZIP));
+}
+
+
+/* the page of the timeframe that is asked for, an hour's if none is */
+static ngx_uint_t
+ngx_http_trading_technical(ngx_http_trading_call_t *call)
+{
+    return TRD_ENTRY_TECHNICAL
+           + (ngx_http_trading_given(call, TRD_PARAM_TIMEFRAME)
+              ? call->args.timeframe : TRD_TIMEFRAME_1H);
+}
+
+
+/* which instrument stands where in /binary, for the map that there is now */
+static ngx_int_t
+ngx_http_trading_binary_map(ngx_http_trading_call_t *call)
+{
+    uint32_t          i;
+    uint64_t          version;
+    trd_rc_t          rc;
+    trd_writer_t      w;
+    trd_instrument_t  in;
+
+    if (ngx_http_trading_need(call, 0) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    rc = trd_parse_u64((char *) call->tail.data, call->tail.len, UINT32_MAX,
+                       &version);
+
+    if (rc == TRD_ERROR) {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PATH,
+                                     "a version of the map is a number");
+    }
+
+    if (rc != TRD_OK || version != call->board->map_version) {
+        (void) ngx_http_trading_fail(call, NGX_HTTP_TRADING_UNKNOWN_VERSION,
+                                     "the map is of version %uD",
+                                     call->board->map_version);
+
+        trd_write_lit(&call->members, ",\"map_version\":");
+        trd_write_u64(&call->members, call->board->map_version);
+
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_trading_unchanged(call, version)) {
+        return ngx_http_trading_not_modified(call);
+    }
+
+    if (ngx_http_trading_writer(call, &w, NGX_HTTP_TRADING_MAP_SIZE
+                                          + (size_t) call->board->n
+                                            * (2 * sizeof(in.symbol) + 3))
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    trd_write_lit(&w, "{\"map_version\":");
+    trd_write_u64(&w, version);
+    trd_write_lit(&w, ",\"symbols\":[");
+
+    for (i = 0; i < call->board->n; i++) {
+
+        if (ngx_http_trading_instrument(call, i, &in) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        if (i) {
+            trd_write_lit(&w, ",");
+        }
+
+        trd_write_json_str(&w, in.symbol, ngx_strlen(in.symbol));
+    }
+
+    trd_write_lit(&w, "]}");
+
+    return ngx_http_trading_written(call, &w, version);
 }

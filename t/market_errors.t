@@ -79,7 +79,7 @@ GET /market/prices/BTC?fields=seq,colour
 GET /trading/signals?model=oracle
 --- error_code: 400
 --- response_body_like chomp
-"code":"unknown_model".*"allowed":\["threshold"\]
+"code":"unknown_model".*"allowed":\["threshold","technical"\]
 
 
 

@@ -95,12 +95,12 @@ GET /trading/binary
 --- pipelined_requests eval
 ["GET /trading/signals/BTC?model=threshold",
  "GET /trading/signals/BTC?model=Threshold&timeframe=1d",
- "GET /trading/signals/BTC?model=technical"]
+ "GET /trading/signals/BTC?model=oracle"]
 --- error_code eval
 [200, 200, 400]
 --- response_body_like eval
 ['"model":"threshold"', '"model":"threshold"',
- '"code":"unknown_model".*"allowed":\["threshold"\]']
+ '"code":"unknown_model".*"allowed":\["threshold","technical"\]']
 
 
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "board_file.h"
+#include "mkboard_series.h"
 #include "render.h"
 #include "trd_decimal.h"
 #include "tsd_log.h"
@@ -33,6 +34,7 @@ typedef struct {
     int       fresh;            /* received now, not in 2024 */
     int       stale;            /* quotes long past their limit */
     int       closed;
+    int       series;           /* candles, trades and books, too */
     long      beat_ago_ms;
     long      serve_ms;         /* keep beating that long */
     long      instruments;      /* further instruments, made up */
@@ -49,6 +51,7 @@ mkboard_usage(void)
         "  --fresh             quotes of this moment, by the real clock\n"
         "  --stale             quotes received long ago, marked stale\n"
         "  --closed            as left by a writer that stopped orderly\n"
+        "  --series            with candles, trades and books of BTC and ETH\n"
         "  --beat-ago MS       last heartbeat MS ago (default 0)\n"
         "  --serve MS          stay and beat for MS\n"
         "  --rewrite N         meanwhile write N updates a second\n"
@@ -320,6 +323,9 @@ mkboard_options(int argc, char **argv, mkboard_t *o, char **files)
         } else if (strcmp(argv[i], "--closed") == 0) {
             o->closed = 1;
 
+        } else if (strcmp(argv[i], "--series") == 0) {
+            o->series = 1;
+
         } else if (strcmp(argv[i], "--beat-ago") == 0) {
             o->beat_ago_ms = mkboard_number(argc, argv, &i);
 
@@ -388,8 +394,18 @@ main(int argc, char **argv)
     atomic_store(&m.writer.sources[0].state, TRD_STATE_CONNECTED);
     atomic_store(&m.writer.sources[0].heard_ms, m.now_ms);
 
+    if (o.series && series_create(&m) == NULL) {
+        return 1;
+    }
+
     if (!o.empty) {
         mkboard_quotes(&m, files[1], &o);
+    }
+
+    if (o.series) {
+        mkboard_history(&m, 0);
+        mkboard_history(&m, 1);
+        series_clock(&m);
     }
 
     if (o.stale) {
@@ -413,6 +429,7 @@ main(int argc, char **argv)
     mkboard_serve(&m, &o);
 
     render_free(render);
+    series_free(m.series);
     market_free(&m);
     board_file_close(&file);
     catalogue_free(&catalogue);

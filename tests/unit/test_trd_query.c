@@ -174,6 +174,63 @@ test_parse_u64(void **state)
 
 
 static void
+test_parse_time(void **state)
+{
+    size_t    i;
+    int64_t   ms;
+    trd_rc_t  rc;
+
+    static const struct {
+        const char  *text;
+        int64_t      ms;
+    } good[] = {
+        { "0", 0 },
+        { "1704067200123", 1704067200123 },
+        { "253402300799999", 253402300799999 },
+        { "1970-01-01T00:00:00Z", 0 },
+        { "2024-01-01T00:00:00Z", 1704067200000 },
+        { "2024-02-29t23:59:59.9z", 1709251199900 },
+        { "2000-02-29T00:00:00.12345Z", 951782400123 },
+        { "2024-01-01T01:30:00+01:30", 1704067200000 },
+        { "2024-01-01T01:30:00 01:30", 1704067200000 },
+        { "2023-12-31T19:00:00.001-05:00", 1704067200001 },
+        { "9999-12-31T23:59:59.999Z", 253402300799999 },
+    };
+
+    static const char *const  bad[] = {
+        "", "-1", "now", "2024-01-01", "2024-01-01T00:00:00",
+        "2023-02-29T00:00:00Z", "2100-02-29T00:00:00Z",
+        "2024-13-01T00:00:00Z", "2024-00-01T00:00:00Z",
+        "2024-01-32T00:00:00Z", "2024-04-31T00:00:00Z",
+        "2024-01-01T24:00:00Z", "2024-01-01T00:60:00Z",
+        "2024-01-01T00:00:60Z", "2024-01-01 00:00:00Z",
+        "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00ZZ",
+        "2024-01-01T00:00:00+24:00", "2024-01-01T00:00:00+0100",
+        "2024-01-01T00:00:00+1:00", "1969-12-31T23:59:59Z",
+        "1970-01-01T00:00:00+00:01", "2O24-01-01T00:00:00Z"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        rc = trd_parse_time(good[i].text, strlen(good[i].text), &ms);
+        assert_int_equal(rc, TRD_OK);
+        assert_int_equal(ms, good[i].ms);
+    }
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        rc = trd_parse_time(bad[i], strlen(bad[i]), &ms);
+        assert_int_equal(rc, TRD_ERROR);
+    }
+
+    assert_int_equal(trd_parse_time("253402300800000", 15, &ms),
+                     TRD_OVERFLOW);
+    assert_int_equal(trd_parse_time("9999-12-31T23:59:59-00:01", 25, &ms),
+                     TRD_OVERFLOW);
+}
+
+
+static void
 test_text_ok(void **state)
 {
     size_t  i;
@@ -292,6 +349,7 @@ main(void)
         cmocka_unit_test(test_percent_decode),
         cmocka_unit_test(test_list_next),
         cmocka_unit_test(test_parse_u64),
+        cmocka_unit_test(test_parse_time),
         cmocka_unit_test(test_text_ok),
         cmocka_unit_test(test_accepts_gzip),
         cmocka_unit_test(test_request_id_ok),

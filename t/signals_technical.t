@@ -1,0 +1,186 @@
+# Protects the technical model's routes and the long poll: a signal belongs to
+# its timeframe, what has none is left out or told, no other route pretends to
+# know the model; a waiting request is answered in time and never too early.
+
+BEGIN { push @INC, 't/lib' }
+use Test::Nginx::Socket 'no_plan';
+
+no_long_string();
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    if (!defined $block->http_config) {
+        $block->set_value('http_config', <<'END');
+    trading_board $TEST_NGINX_BOARD_SERIES;
+    trading_stale 1h;
+END
+    }
+
+    if (!defined $block->config) {
+        $block->set_value('config', <<'END');
+    location /market/ { trading_market; }
+    location /trading/ { trading_signals; }
+END
+    }
+
+    if (!defined $block->no_error_log && !defined $block->error_log) {
+        $block->set_value('no_error_log', '[error]');
+    }
+});
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: an hour's signal unless told otherwise
+--- pipelined_requests eval
+["GET /trading/signals/BTC?model=technical",
+ "GET /trading/signals/BTC?model=Technical&timeframe=1h",
+ "GET /trading/signals/BTC?timeframe=1h"]
+--- response_body_like eval
+['^\{"symbol":"BTC",.*"signal":"BUY",.*"entry_price":"43257.10",.*"timeframe":"1H",.*"model":"technical"\}$',
+ '"timeframe":"1H",.*"model":"technical"\}$', '"model":"threshold"']
+
+
+
+=== TEST 2: the signals of a timeframe, those without one left out
+--- pipelined_requests eval
+["GET /trading/signals?model=technical",
+ "GET /trading/signals/asset/crypto?model=technical&timeframe=1H",
+ "GET /trading/signals/asset/forex?model=technical",
+ "GET /trading/signals?model=technical&timeframe=1D"]
+--- response_body_like eval
+[('^\{"BTC":\{[^}]*"model":"technical"\},"ETH":\{[^}]*"model":"technical"\}\}$') x 2,
+ '^\{\}$', '^\{("BTC":\{[^}]*"timeframe":"1D"[^}]*\},.*)?\}$']
+
+
+
+=== TEST 3: no signal yet
+--- request
+GET /trading/signals/XRP?model=technical&timeframe=5m
+--- error_code: 503
+--- response_headers
+Retry-After: 1
+--- response_body_like chomp
+"detail":"there is no technical signal of \\"XRP\\" over 5M yet","code":"no_signal"
+
+
+
+=== TEST 4: routes that know one model say so
+--- pipelined_requests eval
+["GET /trading/binary?model=technical", "GET /trading/analysis?model=technical",
+ "GET /trading/binary/BTC?model=technical",
+ "GET /trading/performance?model=technical",
+ "GET /market/prices/BTC?model=technical"]
+--- error_code eval
+[(400) x 5]
+--- response_body_like eval
+[('only the routes /signals, .*"code":"unknown_model"') x 5]
+
+
+
+=== TEST 5: a timeframe that there is not
+--- request
+GET /trading/signals/BTC?model=technical&timeframe=2H
+--- error_code: 400
+--- response_body_like chomp
+"code":"invalid_parameter".*"allowed":\["1M","5M","15M","1H","4H","1D"\]
+
+
+
+=== TEST 6: what signals were worth
+--- request
+GET /trading/performance
+--- response_headers_like
+ETag: "[0-9a-f]+-[0-9a-f]+"
+--- response_body_like chomp
+^\{"timestamp":.*"distribution":\{"threshold":\{.*"technical":\{"1M":.*"past_signals":\[\{"model":"threshold",.*\{"model":"technical","timeframe":"1H","horizon":"4 candles","count":[1-9]
+
+
+
+=== TEST 7: the map of a version, in the order of the bits
+--- request
+GET /trading/binary/map/1
+--- response_headers_like
+ETag: "[0-9a-f]+-1"
+--- response_body_like chomp
+^\{"map_version":1,"symbols":\["BTC","ETH","BNB",.*"XAU/USD","XAG/USD"\]\}$
+
+
+
+=== TEST 8: another version, or none
+--- pipelined_requests eval
+["GET /trading/binary/map/2", "GET /trading/binary/map/99999999999999999999",
+ "GET /trading/binary/map/one"]
+--- error_code eval
+[404, 404, 400]
+--- response_body_like eval
+[('"code":"unknown_version".*"map_version":1\}') x 2, '"code":"bad_path"']
+
+
+
+=== TEST 9: a quote that is newer already is answered at once
+--- request
+GET /market/prices/BTC?after_seq=0&timeout_ms=60000
+--- timeout: 2
+--- response_headers
+!X-Timed-Out
+--- response_body_like chomp
+"current_price":"43250.12"
+
+
+
+=== TEST 10: a quote that does not come: the one that there is, and a mark
+--- request
+GET /market/prices/BTC?after_seq=1&timeout_ms=200
+--- response_headers
+X-Timed-Out: 1
+--- response_body_like chomp
+"current_price":"43250.12".*"seq":1\}
+
+
+
+=== TEST 11: a wait of nothing asks and goes
+--- request
+GET /market/prices/BTC?after_seq=1&timeout_ms=0&fields=seq
+--- response_headers
+X-Timed-Out: 1
+--- response_body chomp
+{"seq":1}
+
+
+
+=== TEST 12: a number of another board is not waited for
+--- request
+GET /market/prices/BTC?after_seq=4000000000
+--- timeout: 2
+--- response_headers
+!X-Timed-Out
+--- response_body_like chomp
+"seq":1\}
+
+
+
+=== TEST 13: a client that leaves is no error
+--- request
+GET /market/prices/BTC?after_seq=1&timeout_ms=5000
+--- timeout: 0.2
+--- abort
+--- ignore_response
+--- wait: 0.3
+--- no_error_log
+[error]
+[alert]
+
+
+
+=== TEST 14: a wait is judged before it begins
+--- pipelined_requests eval
+["GET /market/prices/BTC?after_seq=x",
+ "GET /market/prices/BTC?after_seq=1&timeout_ms=60001",
+ "GET /market/prices/NOPE?after_seq=1"]
+--- error_code eval
+[400, 400, 404]
+--- response_body_like eval
+['"after_seq', 'from 0 to 60000', '"code":"unknown_symbol"']
