@@ -166,12 +166,13 @@ make_step()
 
 normal_build()
 {
-    make_step normal build/marketd build/ngx_http_trading_module.so tools
+    make_step normal build/marketd build/tradingctl \
+        build/ngx_http_trading_module.so tools
 }
 
 asan_build()
 {
-    make_step asan SAN=1 build/asan/marketd \
+    make_step asan SAN=1 build/asan/marketd build/asan/tradingctl \
         build/asan/ngx_http_trading_module.so unit-bins
 }
 
