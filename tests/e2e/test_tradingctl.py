@@ -85,8 +85,8 @@ class Board:
     def make(self, *options):
         before = self.path.stat().st_ino if self.path.exists() else None
         self.writer = subprocess.Popen(
-            [str(ROOT / 'build' / 'mkboard'), *options, str(CATALOGUE), str(QUOTES),
-             str(self.dir)], stdout=subprocess.DEVNULL,
+            [str(ROOT / 'build' / 'mkboard'), *options, str(CATALOGUE),
+             str(QUOTES), str(self.dir)], stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         wait_for(lambda: self.path.exists()
                  and self.path.stat().st_ino != before, 'a board')
