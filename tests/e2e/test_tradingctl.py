@@ -87,7 +87,7 @@ class Board:
         self.writer = subprocess.Popen(
             [str(ROOT / 'build' / 'mkboard'), *options, str(CATALOGUE),
              str(QUOTES), str(self.dir)], stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
+            stderr=subprocess.DEVNULL, env={'PATH': os.environ['PATH']})
         wait_for(lambda: self.path.exists()
                  and self.path.stat().st_ino != before, 'a board')
         if '--serve' not in options:
