@@ -206,7 +206,7 @@ ngx_int_t ngx_http_trading_age_check(ngx_http_trading_call_t *call,
 ngx_int_t ngx_http_trading_market_page(ngx_http_trading_call_t *call);
 ngx_int_t ngx_http_trading_card_page(ngx_http_trading_call_t *call);
 
-/* _series.c, _feeds.c */
+/* _candles.c, _series.c, _feeds.c */
 ngx_int_t ngx_http_trading_candles(ngx_http_trading_call_t *call);
 ngx_int_t ngx_http_trading_depth(ngx_http_trading_call_t *call);
 ngx_int_t ngx_http_trading_trades(ngx_http_trading_call_t *call);

@@ -2,10 +2,10 @@
  * Copyright (C) the ngx_trading authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Candles, order book and trades of an instrument.  They are records on the
- * board, not pages: copied into r->pool, where each was checked against its
- * hash, then hashed for the tag and written.  A client that has the answer
- * already costs no writing.
+ * Order book and trades of an instrument.  They are records on the board, not
+ * pages: copied into r->pool, where each was checked against its hash, then
+ * hashed for the tag and written.  A client that has the answer already costs
+ * no writing.
  */
 
 #include "ngx_http_trading_conf.h"
@@ -29,69 +29,6 @@ static ngx_int_t ngx_http_trading_series_fail(ngx_http_trading_call_t *call,
     const char *what);
 static void ngx_http_trading_series_head(trd_writer_t *w,
     const trd_instrument_t *in);
-
-
-ngx_int_t
-ngx_http_trading_candles(ngx_http_trading_call_t *call)
-{
-    int64_t                      end_ms;
-    uint32_t                     n, limit;
-    uint64_t                     tag;
-    ngx_uint_t                   interval;
-    trd_writer_t                 w;
-    trd_candle_t                *candles;
-    ngx_http_trading_subject_t   subject;
-
-    if (ngx_http_trading_subject(call, &subject) != NGX_OK) {
-        return NGX_DECLINED;
-    }
-
-    interval = ngx_http_trading_given(call, TRD_PARAM_INTERVAL)
-               ? call->args.interval : TRD_INTERVAL_1H;
-    limit = ngx_http_trading_given(call, TRD_PARAM_LIMIT)
-            ? call->args.limit : NGX_HTTP_TRADING_LIMIT;
-    end_ms = ngx_http_trading_given(call, TRD_PARAM_END)
-             ? call->args.end_ms - 1 : INT64_MAX;
-
-    n = 0;
-    limit = ngx_min(limit, call->board->candles);
-
-    candles = ngx_palloc(call->request->pool,
-                         limit * sizeof(trd_candle_t) + 1);
-    if (candles == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (limit
-        && trd_board_candles(call->board, subject.number, interval, end_ms,
-                             limit, candles, &n)
-           != TRD_OK)
-    {
-        return ngx_http_trading_series_fail(call, "a candle");
-    }
-
-    tag = trd_candles_hash(candles, n);
-
-    if (ngx_http_trading_unchanged(call, tag)) {
-        return ngx_http_trading_not_modified(call);
-    }
-
-    if (ngx_http_trading_writer(call, &w, NGX_HTTP_TRADING_SERIES
-                                          + n * TRD_CANDLE_JSON_MAX)
-        != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_http_trading_series_head(&w, &subject.in);
-    trd_write_lit(&w, ",\"interval\":\"");
-    trd_write_str(&w, trd_interval_name(interval));
-    trd_write_lit(&w, "\",\"candles\":");
-    trd_candles_json(&w, &subject.in, candles, n);
-    trd_write_lit(&w, "}");
-
-    return ngx_http_trading_written(call, &w, tag);
-}
 
 
 ngx_int_t

@@ -75,6 +75,37 @@ def part_writing(n, seconds):
                    "core in both" % (a, c))]
 
 
+def long_location(path, body, headers):
+    """`return 200` of a body beyond the 4 KB that a string may have."""
+    pieces = [body[i:i + 4000] for i in range(0, len(body), 4000)]
+    maps = "".join(" map 1 $piece_%d_ { default %s; }" % (i, quoted(p))
+                   for i, p in enumerate(pieces))
+    conf = "location = %s { default_type application/json;" % path
+    for name in ("ETag", "Cache-Control"):
+        conf += " add_header %s %s;" % (name, quoted(headers[name]))
+    return maps, conf + " return 200 \"%s\"; }" % "".join(
+        "$piece_%d_" % i for i in range(len(pieces)))
+
+
+def part_candles(n, seconds):
+    path = "/market/candles/BTC?interval=1h&limit=500"
+    with Bench() as b:
+        mkboard(b, "--series")
+        port = b.nginx(HTTP % b.dir, LOCATIONS)
+        _, headers, body = get(port, path)
+        b.procs.pop().terminate()
+        maps, base = long_location("/base", body.decode(), headers)
+        port = b.nginx(HTTP % b.dir + maps, LOCATIONS + base)
+        if get(port, "/base")[2] != body:
+            b.fail("the base serves something else")
+        a, c, r = pairs(n, lambda: wrk(port, path, seconds),
+                        lambda: wrk(port, "/base", seconds))
+    return [figure("`GET /market/candles/BTC?interval=1h&limit=500` against "
+                   "`return 200` of the same size", 0.5, r, "",
+                   "%.0f against %.0f; %d bytes, of which the base puts "
+                   "together pieces of 4 KB" % (a, c, len(body)))]
+
+
 def part_5000(n, seconds):
     with Bench() as few, Bench() as many:
         mkboard(few)
@@ -296,7 +327,8 @@ def restart_once(port, state):
     raise SystemExit("bench: no fresh quote within 10 s")
 
 
-PARTS = {"quote": part_quote, "writing": part_writing, "5000": part_5000,
+PARTS = {"quote": part_quote, "writing": part_writing,
+         "candles": part_candles, "5000": part_5000,
          "gzip": part_gzip, "fastapi": part_fastapi, "lua": part_lua,
          "decode": part_decode, "simulator": part_simulator,
          "latency": part_latency, "restart": part_restart}
