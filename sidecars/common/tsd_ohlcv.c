@@ -117,7 +117,7 @@ ohlcv_row(tsd_ohlcv_t *f, const char *line, trd_candle_t *c)
             return ohlcv_fault(f, " is no number of at most 8 decimals",
                                ohlcv_names[i]);
 
-        } else if (*value[i] < 0 || (*value[i] == 0 && i < OHLCV_FIELDS - 1)) {
+        } else if (*value[i] < 0 || (i < OHLCV_FIELDS - 1 && *value[i] == 0)) {
             return ohlcv_fault(f, " is not above 0", ohlcv_names[i]);
         }
     }

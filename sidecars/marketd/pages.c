@@ -672,8 +672,8 @@ pages_write(const pages_t *p, unsigned page, trd_writer_t *w)
 
     default: /* TRD_PAGE_SIGNALS_CARD */
         pages_card(p, w, "signals", pages_signal_routes);
-        trd_write_lit(w, ",\"models\":[\"threshold\",\"technical\"],\"binary\":{"
-                         "\"1\":\"STRONG_BUY, BUY or UP\","
+        trd_write_lit(w, ",\"models\":[\"threshold\",\"technical\"],"
+                         "\"binary\":{\"1\":\"STRONG_BUY, BUY or UP\","
                          "\"0\":\"DOWN, SELL or STRONG_SELL; a change of "
                          "exactly zero counts as DOWN\","
                          "\"null\":\"no data yet\"}}");

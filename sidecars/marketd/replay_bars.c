@@ -46,7 +46,7 @@ replay_bars_add(replay_bars_t *b, const char *line)
     unsigned       i;
     trd_rc_t       rc;
     const char    *p;
-    replay_bar_t   bar;
+    replay_bar_t   bar = { 0 };
     int64_t       *value[BARS_FIELDS] = {
         &bar.open_e8, &bar.high_e8, &bar.low_e8, &bar.close_e8, &bar.volume_e8
     };
@@ -55,7 +55,6 @@ replay_bars_add(replay_bars_t *b, const char *line)
         return b->n == 0 ? 1 : -1;
     }
 
-    memset(&bar, 0, sizeof(bar));
     errno = 0;
     bar.open_ms = strtoll(line, &end, 10);
 

@@ -84,7 +84,8 @@ test_defaults(void **state)
     assert_int_equal(c.max_future_ms, 5000);
     assert_int_equal(c.page_interval_us, 500);
     assert_int_equal(c.market_interval_ms, 25);
-    assert_string_equal(c.binance_streams, "trade,bookTicker,ticker");
+    assert_string_equal(c.binance_streams,
+                        "trade,bookTicker,ticker,kline_1m,depth20@100ms");
     assert_null(c.ca_file);
     assert_int_equal(c.max_age_s, 85800);
     assert_int_equal(c.sim_seed, 1);
