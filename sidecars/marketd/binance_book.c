@@ -261,6 +261,7 @@ binance_book_lose(binance_market_t *k, uint32_t i, const char *why)
     uint32_t           shift;
     market_t          *m = k->b->source->market;
     binance_book_t    *o = k->items[i].book;
+    trd_level_t        empty = { 0, 0 };
     trd_board_book_t   none;
 
     trd_book_reset(&o->book);
@@ -280,6 +281,7 @@ binance_book_lose(binance_market_t *k, uint32_t i, const char *why)
 
         memset(&none, 0, sizeof(none));
         none.received_ms = m->now_ms;
+        none.bids = none.asks = &empty;
         o->published_ms = now;
         series_book(m, k->b->source->instruments[i], &none);
     }

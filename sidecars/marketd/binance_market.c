@@ -147,11 +147,18 @@ binance_on_kline(void *ctx, const char *symbol, size_t len,
 
     item = binance_item(k, symbol, len, &instrument);
 
+    if (item == NULL) {
+        return;
+    }
+
+    if (e->event_ms > m->now_ms + m->limits.max_future_ms) {
+        market_refuse(m, k->b->source->stats, TRD_REFUSED_FUTURE, symbol, len);
+        return;
+    }
+
     /* of two links the later one may say what the other said before */
 
-    if (item == NULL || e->event_ms < item->kline_ms
-        || e->event_ms > m->now_ms + m->limits.max_future_ms)
-    {
+    if (e->event_ms < item->kline_ms) {
         return;
     }
 

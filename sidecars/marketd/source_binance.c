@@ -3,10 +3,10 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Binance spot: trades, best prices, 24-hour tickers, klines and depth over
- * WebSocket, with a REST snapshot for every new connection.  The stream is connected first
- * and the snapshot taken then, so that nothing falls between; trd_apply's
- * ordering makes a snapshot that is overtaken harmless.  Stream and REST try
- * again each on its own.
+ * WebSocket, with a REST snapshot for every new connection.  The stream is
+ * connected first and the snapshot taken then, so that nothing falls between;
+ * trd_apply's ordering makes a snapshot that is overtaken harmless.  Stream
+ * and REST try again each on its own.
  */
 
 #include <stdlib.h>
