@@ -10,7 +10,8 @@
  *     readseries BOARD trades SYMBOL
  *     readseries BOARD depth SYMBOL
  *
- * SYMBOL is ours or the exchange's.  Exit code 3: there is none.
+ * SYMBOL is ours or the exchange's.  Exit code 1: the board is wrong, 2: the
+ * arguments are, 3: there is none, 4: it did not settle, try again.
  */
 
 #include <inttypes.h>
@@ -20,6 +21,13 @@
 
 #include "trd_board_map.h"
 #include "trd_board_series.h"
+
+
+static int
+read_code(trd_rc_t rc)
+{
+    return rc == TRD_NOT_FOUND ? 3 : rc == TRD_AGAIN ? 4 : 1;
+}
 
 
 static int
@@ -41,9 +49,9 @@ read_candles(const trd_board_t *b, uint32_t i, const char *name)
     rc = trd_board_candles(b, i, (unsigned) interval, INT64_MAX, b->candles,
                            c, &n);
 
-    if (rc != TRD_OK && rc != TRD_NOT_FOUND) {
+    if (rc != TRD_OK) {
         free(c);
-        return 1;
+        return read_code(rc);
     }
 
     (void) printf("[");
@@ -79,9 +87,9 @@ read_trades(const trd_board_t *b, uint32_t i)
 
     rc = trd_board_trades(b, i, 0, b->trades, t, &n, &missed);
 
-    if (rc != TRD_OK && rc != TRD_NOT_FOUND) {
+    if (rc != TRD_OK) {
         free(t);
-        return 1;
+        return read_code(rc);
     }
 
     (void) printf("[");
@@ -132,7 +140,7 @@ read_depth(const trd_board_t *b, uint32_t i)
 
     if (rc != TRD_OK) {
         free(buf);
-        return rc == TRD_NOT_FOUND ? 3 : 1;
+        return read_code(rc);
     }
 
     (void) printf("{\"last_id\":%" PRIu64 ",\"exchange_ms\":%" PRId64
