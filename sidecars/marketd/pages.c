@@ -27,8 +27,8 @@ static const char *const  pages_market_routes[] = {
 static const char *const  pages_signal_routes[] = {
     "/", "/health", "/signals", "/signals/{symbol}",
     "/signals/asset/{class}", "/binary", "/binary/{symbol}",
-    "/binary/stream", "/analysis", "/analysis/trends", "/recommendations",
-    "/performance", NULL
+    "/binary/stream", "/binary/map/{version}", "/analysis",
+    "/analysis/trends", "/recommendations", "/performance", NULL
 };
 
 
