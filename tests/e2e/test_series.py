@@ -438,6 +438,22 @@ class Faults(Series):
         own = self.stopped()
         self.assertEqual((own['lost'], own['wrong']), (1, 1))
 
+    def test_difference_that_overlaps_what_is_known_is_applied(self):
+        """Two links of a renewal need not cut a stream at the same ids."""
+        self.start()
+        self.stack_.feed.act('pause')
+        book = self.agree()
+        at, price = book['last_id'], book['bids'][0][0]
+        self.stack_.feed.act('send', stream=self.STREAM, data=json.dumps(
+            {'e': 'depthUpdate', 'E': int(time.time() * 1000),
+             's': 'BTCUSDT', 'U': at - 3, 'u': at + 5,
+             'b': [[f'{price / 1e8:.8f}', '77.00000000']], 'a': []}))
+        have = wait_for(lambda: self.read('depth')['last_id'] == at + 5
+                        and self.read('depth'), 'it is applied')
+        self.assertEqual(have['bids'][0], [price, 77 * 10 ** 8])
+        self.assertEqual(have['asks'], book['asks'])
+        self.assertEqual(self.stopped()['lost'], 0)
+
     def test_cut_and_back(self):
         self.start()
         feed = self.stack_.feed
