@@ -308,7 +308,7 @@ trd_parse_time(const char *s, size_t len, int64_t *ms)
     min = trd_digits(s + 14, 2, 0, 59);
     sec = trd_digits(s + 17, 2, 0, 59);
 
-    if (year < 0 || month < 0 || day < 0 || hour < 0 || min < 0 || sec < 0) {
+    if (year < 0 || month < 1 || day < 1 || hour < 0 || min < 0 || sec < 0) {
         return TRD_ERROR;
     }
 

@@ -294,26 +294,33 @@ static ngx_http_trading_text_t *
 ngx_http_trading_text_write(ngx_http_trading_call_t *call,
     ngx_http_trading_candles_t *cs)
 {
-    size_t                     size;
+    size_t                     len;
     trd_writer_t               w;
-    ngx_http_trading_text_t   *text, *shorter;
+    ngx_http_trading_text_t   *text;
 
-    size = NGX_HTTP_TRADING_CANDLE_HEAD + cs->n * TRD_CANDLE_JSON_MAX;
+    if (ngx_http_trading_writer(call, &w, NGX_HTTP_TRADING_CANDLE_HEAD
+                                          + cs->n * TRD_CANDLE_JSON_MAX)
+        != NGX_OK)
+    {
+        return NULL;
+    }
 
-    text = ngx_alloc(sizeof(ngx_http_trading_text_t) + size,
+    ngx_http_trading_candles_head(&w, cs);
+    trd_candles_json(&w, &cs->in, cs->candles, cs->n - 1);
+
+    if (trd_writer_overflowed(&w)) {
+        return NULL;
+    }
+
+    len = trd_writer_len(&w) - 1;           /* without the bracket */
+
+    text = ngx_alloc(sizeof(ngx_http_trading_text_t) + len,
                      call->request->connection->log);
     if (text == NULL) {
         return NULL;
     }
 
-    trd_writer_init(&w, text->data, size);
-    ngx_http_trading_candles_head(&w, cs);
-    trd_candles_json(&w, &cs->in, cs->candles, cs->n - 1);
-
-    if (trd_writer_overflowed(&w)) {
-        ngx_free(text);
-        return NULL;
-    }
+    ngx_memcpy(text->data, w.start, len);
 
     text->generation = call->board->generation;
     text->hash = cs->hash;
@@ -321,11 +328,9 @@ ngx_http_trading_text_write(ngx_http_trading_call_t *call,
     text->interval = (uint32_t) cs->interval;
     text->n = cs->n - 1;
     text->refs = 1;
-    text->len = trd_writer_len(&w) - 1;     /* without the bracket */
+    text->len = len;
 
-    shorter = realloc(text, sizeof(ngx_http_trading_text_t) + text->len);
-
-    return shorter ? shorter : text;
+    return text;
 }
 
 
