@@ -113,7 +113,11 @@ ngx_http_trading_depth(ngx_http_trading_call_t *call)
     rc = trd_board_depth(call->board, subject.number, levels, buf, room,
                          &book);
 
-    if (rc == TRD_NOT_FOUND) {
+    /* an empty book is one that is being put together again */
+
+    if (rc == TRD_NOT_FOUND
+        || (rc == TRD_OK && book.nbids == 0 && book.nasks == 0))
+    {
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_DEPTH,
                                      "there is no order book of \"%s\"",
                                      subject.in.symbol);

@@ -168,12 +168,19 @@ pages_technical(const market_t *m, uint32_t instrument, unsigned timeframe,
     pages_decimal(w, ",\"stop_loss\":", 1, s->stop_e8, in->price_places);
     trd_write_lit(w, ",\"recommendation\":\"The indicators of the ");
     trd_write_str(w, trd_interval_name(timeframe));
-    trd_write_str(w, s->bullish ? " candles lean up; of past signals of this "
-                                  "score "
-                                : " candles lean down; of past signals of "
-                                  "this score ");
-    trd_write_number(w, trd_decimal_round(s->confidence_e8, 1));
-    trd_write_lit(w, " % came true.\"");
+    trd_write_str(w, s->bullish ? " candles lean up; "
+                                : " candles lean down; ");
+
+    if (t->samples < TRD_SCORE_MIN) {
+        trd_write_lit(w, "too few past signals of this score are known to say "
+                         "how often they came true.\"");
+
+    } else {
+        trd_write_lit(w, "of past signals of this score ");
+        trd_write_number(w, trd_decimal_round(s->confidence_e8, 1));
+        trd_write_lit(w, " % came true.\"");
+    }
+
     pages_text(w, ",\"timeframe\":", trd_timeframe_name(timeframe));
     trd_write_lit(w, ",\"timestamp\":");
     trd_write_time(w, of->close_ms[timeframe]);
