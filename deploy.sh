@@ -25,7 +25,7 @@ usage()
     cat << 'USAGE'
 usage: ./deploy.sh COMMAND [--state DIR]
 
-  up [--source simulator|live] [--port N] [--foreground]
+  up [--source simulator|live|replay:FILE] [--port N] [--foreground]
             install what is missing, build, start, wait until healthy;
             while it runs: apply what has changed, or leave it alone
   down      stop in order: nginx once its requests are done, then marketd
@@ -92,12 +92,14 @@ parse()
         up:--source)
             case ${2:-} in
             simulator | live) opt_source=$2 ;;
-            replay | replay:*)
-                refuse "--source $2: replaying a tape is not there yet;" \
-                    "possible are simulator and live"
+            replay:?*)
+                [ -r "${2#replay:}" ] ||
+                    refuse "--source $2: there is no such file to read"
+                opt_source=replay:$(realpath "${2#replay:}")
                 ;;
             *)
-                refuse "--source needs simulator or live, not \"${2:-}\""
+                refuse "--source needs simulator, live or replay:FILE," \
+                    "not \"${2:-}\""
                 ;;
             esac
             shift 2
@@ -176,7 +178,7 @@ settle()
     source=${opt_source:-${setting[TRADING_SOURCE]:-simulator}}
 
     case $source in
-    simulator | live) ;;
+    simulator | live | replay:?*) ;;
     *) fail "TRADING_SOURCE: \"$source\" is neither simulator nor live" ;;
     esac
 }
