@@ -6,12 +6,15 @@ be seen: a market that is well, and those in which something is wrong. For
 test_openapi.py, and for util/openapi-examples, which keeps their answers."""
 
 import json
+import socket
 import time
 
 from stack import ROOT, Response, Stack, wait_for
 
 SYMBOLS = ('BTC', 'ETH', 'EUR/USD', 'XAU/USD')
 LONG = 'x' * 9000
+WAITERS = 1024                  # that a worker holds
+HOURS = 2 * 3600000             # updates: one a millisecond
 
 # code -> where it can be seen, and by which request
 ERRORS = {
@@ -26,6 +29,10 @@ ERRORS = {
     'method_not_allowed': ('well', '/market/prices', 'POST'),
     'board_unavailable': ('boardless', '/market/prices'),
     'no_quote': ('unquoted', '/market/prices/BTC'),
+    'no_signal': ('unquoted', '/trading/signals/BTC?model=technical'),
+    'no_depth': ('unquoted', '/market/depth/BTC'),
+    'too_many_waiters': ('crowded',
+                         '/market/prices/BTC?after_seq=0&timeout_ms=1'),
     'too_old': ('well', '/market/prices/BTC?max_age_ms=0'),
     'market_stale': ('silent', '/market/prices'),
     'forbidden': ('strict', '/metrics'),
@@ -66,6 +73,14 @@ def strict(text):
     return text
 
 
+def roomy(text):
+    """Connections for all that may wait, and more."""
+    old = 'worker_connections  1024;'
+    if old not in text:
+        raise AssertionError(f'{old!r} is not in the configuration')
+    return text.replace(old, 'worker_connections  4096;')
+
+
 def silent(text):
     old = 'trading_stale       2s serve;'
     if old not in text:
@@ -77,7 +92,7 @@ class Worlds:
     """Stacks by name, each made when it is first asked for."""
 
     def __init__(self):
-        self.stacks = {}
+        self.stacks, self.waiters = {}, []
 
     def __getitem__(self, name):
         if name not in self.stacks:
@@ -85,6 +100,8 @@ class Worlds:
         return self.stacks[name]
 
     def end(self):
+        for waiter in self.waiters:
+            waiter.close()
         for stack in self.stacks.values():
             stack.end()
         for stack in self.stacks.values():
@@ -96,15 +113,35 @@ class Worlds:
                  'every instrument is quoted')
         return stack
 
+    def make_past(self):
+        """Two hours of one instrument, within two seconds or so."""
+        stack = Stack(catalogue=catalogue()[:1],
+                      env={'SIMULATOR_START': '2026-01-05T12:00:00Z',
+                           'SIMULATOR_RATE': 0, 'SIMULATOR_UPDATES': HOURS})
+        wait_for(lambda: stack.json('/market/health')['sources']['simulator']
+                 ['updates'] == HOURS, 'the hours are over', 120)
+        return stack
+
     def make_boardless(self):
         return Stack(catalogue=catalogue(), marketd=False)
 
-    def make_unquoted(self):
+    def make_unquoted(self, **options):
         nobody = '127.0.0.1:1'
-        return Stack(catalogue=catalogue(),
+        return Stack(catalogue=catalogue(), **options,
                      env={'TRADING_SOURCE': 'live',
                           'BINANCE_API_URL': f'http://{nobody}',
                           'BINANCE_WS_URL': f'ws://{nobody}'})
+
+    def make_crowded(self):
+        """Nothing comes, and as many wait for it as may."""
+        stack = self.make_unquoted(workers=1, edit=roomy)
+        ask = (b'GET /market/prices/BTC?after_seq=0&timeout_ms=60000 '
+               b'HTTP/1.1\r\nHost: x\r\n\r\n')
+        for _ in range(WAITERS):
+            waiter = socket.create_connection(('127.0.0.1', stack.port), 10)
+            waiter.sendall(ask)
+            self.waiters.append(waiter)
+        return stack
 
     def make_silent(self):
         stack = Stack(catalogue=catalogue(), edit=silent)

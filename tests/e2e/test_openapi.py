@@ -103,7 +103,7 @@ class Case(unittest.TestCase):
 
     def check_headers(self, name, described, answer, where):
         checker = checkers[name]
-        sometimes = {'X-Market-Stale', 'Retry-After', 'Allow'}
+        sometimes = {'X-Market-Stale', 'X-Timed-Out', 'Retry-After', 'Allow'}
         for header, how in described['headers'].items():
             value = answer.headers.get(header.lower())
             if value is None:
@@ -191,36 +191,36 @@ class Documents(Case):
 
 class Routes(Case):
     def test_each_is_served_with_its_fields(self):
-        stack = worlds['well']
         for name in NAMES:
             fields = docs[name]['components']['schemas'] \
                 .get('QuoteField', {'enum': []})['enum']
             for path, operation in operations(name):
                 plain = server(name) + concrete(path)
-                urls = [plain]
+                urls = [('well', plain)]
                 short = path.removeprefix('/api/v1/market')
                 for query in MORE.get(short, ()):
                     if '{each}' in query:
-                        urls += [plain + query.replace('{each}', field)
+                        urls += [('well', plain + query.replace('{each}',
+                                                                field))
                                  for field in fields]
                     else:
-                        urls.append(plain + query.replace(
-                            '{all}', ','.join(fields)))
-                for ask in self.recorded(operation):
-                    urls.append(ask)
-                for url in urls:
-                    answer = stack.get(url)
+                        urls.append(('well', plain + query.replace(
+                            '{all}', ','.join(fields))))
+                urls += self.recorded(operation)
+                for world, url in urls:
+                    answer = worlds[world].get(url)
                     self.assertEqual(answer.status, 200, url)
                     self.judge(name, operation, answer, url)
 
     def recorded(self, operation):
-        """Requests of this operation's examples in a market that is well."""
+        """(world, request) of this operation's examples that are 200."""
         found = (ROOT / 'docs' / 'openapi' / 'examples').glob(
             f'{operation["operationId"]}.*.json')
         for path in sorted(found):
             record = json.loads(path.read_text('utf-8'))
             if record['status'] == 200:
-                yield record['request'].removeprefix('GET ')
+                yield (record.get('world', 'well'),
+                       record['request'].removeprefix('GET '))
 
     def test_head_says_what_get_says(self):
         stack = worlds['well']
@@ -361,6 +361,19 @@ class Errors(Case):
         answer = stack.get(path)
         self.assertEqual(answer.headers['x-market-stale'], '1')
         self.judge('market', docs['market']['paths']['/overview']['get'],
+                   answer, path)
+        path = '/market/data-feeds'
+        answer = stack.get(path)
+        self.judge('market', docs['market']['paths']['/data-feeds']['get'],
+                   answer, path)
+
+    def test_quote_that_did_not_come_says_so(self):
+        """Before the market that never had one ends."""
+        path = '/market/prices/BTC?after_seq=0&timeout_ms=1'
+        answer = worlds['unquoted'].get(path)
+        self.assertEqual(answer.headers['x-timed-out'], '1')
+        self.judge('market',
+                   docs['market']['paths']['/prices/{symbol}']['get'],
                    answer, path)
 
 
