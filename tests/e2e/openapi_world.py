@@ -5,6 +5,7 @@
 be seen: a market that is well, and those in which something is wrong. For
 test_openapi.py, and for util/openapi-examples, which keeps their answers."""
 
+import contextlib
 import json
 import socket
 import time
@@ -92,7 +93,7 @@ class Worlds:
     """Stacks by name, each made when it is first asked for."""
 
     def __init__(self):
-        self.stacks, self.waiters = {}, []
+        self.stacks = {}
 
     def __getitem__(self, name):
         if name not in self.stacks:
@@ -100,8 +101,6 @@ class Worlds:
         return self.stacks[name]
 
     def end(self):
-        for waiter in self.waiters:
-            waiter.close()
         for stack in self.stacks.values():
             stack.end()
         for stack in self.stacks.values():
@@ -133,15 +132,8 @@ class Worlds:
                           'BINANCE_WS_URL': f'ws://{nobody}'})
 
     def make_crowded(self):
-        """Nothing comes, and as many wait for it as may."""
-        stack = self.make_unquoted(workers=1, edit=roomy)
-        ask = (b'GET /market/prices/BTC?after_seq=0&timeout_ms=60000 '
-               b'HTTP/1.1\r\nHost: x\r\n\r\n')
-        for _ in range(WAITERS):
-            waiter = socket.create_connection(('127.0.0.1', stack.port), 10)
-            waiter.sendall(ask)
-            self.waiters.append(waiter)
-        return stack
+        """Where nothing comes; error() sends those who wait for it."""
+        return self.make_unquoted(workers=1, edit=roomy)
 
     def make_silent(self):
         stack = Stack(catalogue=catalogue(), edit=silent)
@@ -170,7 +162,20 @@ class Worlds:
                     and answer.json()['code'] == code:
                 return answer
             return None
-        return wait_for(found, f'{request[:60]!r} gives {code}')
+        with crowd(stack, WAITERS if name == 'crowded' else 0):
+            return wait_for(found, f'{request[:60]!r} gives {code}')
+
+
+@contextlib.contextmanager
+def crowd(stack, n):
+    """n that wait, no longer than needed: select() takes 1024 files."""
+    ask = (b'GET /market/prices/BTC?after_seq=0&timeout_ms=60000 '
+           b'HTTP/1.1\r\nHost: x\r\n\r\n')
+    with contextlib.ExitStack() as waiters:
+        for _ in range(n):
+            waiter = socket.create_connection(('127.0.0.1', stack.port), 10)
+            waiters.enter_context(waiter).sendall(ask)
+        yield
 
 
 def parsed(data):
