@@ -26,6 +26,7 @@ typedef struct {
     trd_signal_t  signal;
     int64_t       since_us;             /* of the oldest unrendered update */
     int64_t       analysis_us;          /* when that may be rendered again */
+    uint8_t       analysis_due;         /* it has to be, by then */
 } fragment_t;
 
 #define PAGES_TOP  5

@@ -219,10 +219,19 @@ render_series(render_t *r, uint32_t instrument)
     }
 
     /* a hundred numbers: once a second is often enough */
-    if (now >= f->analysis_us) {
+    f->analysis_due = now < f->analysis_us;
+
+    if (!f->analysis_due) {
         f->analysis_us = now + RENDER_ANALYSIS_US;
         render_own(r, instrument, TRD_ENTRY_ANALYSIS);
     }
+}
+
+
+int
+render_overdue(const render_t *r, uint32_t instrument)
+{
+    return r->fragments[instrument].analysis_due;
 }
 
 

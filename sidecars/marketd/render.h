@@ -27,6 +27,9 @@ void render_free(render_t *r);
 /* instrument changed; cheap, called for every update */
 void render_mark(render_t *r, uint32_t instrument);
 
+/* does a page of it wait for its turn although nothing else changes? */
+int render_overdue(const render_t *r, uint32_t instrument);
+
 /* renders everything that changed before it returns; without a thread the
    gzip pages too */
 void render_now(render_t *r);

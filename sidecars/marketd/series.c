@@ -320,7 +320,9 @@ series_clock(market_t *m)
     for (i = 0; i < m->catalogue->n; i++) {
         trd_candle_clock(&s->of[i].candles, series_rules(s, m, i), m->now_ms);
 
-        if (series_dirty(&s->of[i].candles)) {
+        if (series_dirty(&s->of[i].candles)
+            || render_overdue(m->render, i))
+        {
             series_mark(m, i);
         }
     }

@@ -18,6 +18,7 @@
 #include <zlib.h>
 
 #include "render.h"
+#include "series.h"
 #include "trd_decimal.h"
 #include "tsd_log.h"
 
@@ -244,6 +245,43 @@ test_render_gzip_inflates_to_the_plain_page(void **state)
 }
 
 
+/* what is rendered once a second is not forgotten when nothing follows */
+
+static void
+test_render_analysis_catches_up(void **state)
+{
+    int64_t      start;
+    fixture_t   *f = *state;
+    trd_page_t  *page;
+
+    page = &f->market.writer.entry_pages[TRD_ENTRY_ANALYSIS];
+    assert_non_null(series_create(&f->market));
+
+    update(f, 100 * TRD_E8);
+    run_until(f, 1, 1000000);
+    update(f, 101 * TRD_E8);
+    run_until(f, 2, 1000000);
+    assert_int_equal(atomic_load(&page->version), 1);
+
+    start = tsd_mono_us();
+
+    while (atomic_load(&page->version) < 2
+           && tsd_mono_us() - start < 5000000)
+    {
+        struct timeval  tv = { 0, 100000 };
+
+        market_clock(&f->market);
+        series_clock(&f->market);
+        event_base_loopexit(f->base, &tv);
+        event_base_dispatch(f->base);
+    }
+
+    assert_int_equal(atomic_load(&page->version), 2);
+    series_free(f->market.series);
+    f->market.series = NULL;
+}
+
+
 int
 main(void)
 {
@@ -252,6 +290,8 @@ main(void)
             test_render_mark_waits_for_nothing_after_quiet, fixture_up,
             fixture_down),
         cmocka_unit_test_setup_teardown(test_render_mark_keeps_the_interval,
+                                        fixture_up, fixture_down),
+        cmocka_unit_test_setup_teardown(test_render_analysis_catches_up,
                                         fixture_up, fixture_down),
         cmocka_unit_test_setup_teardown(
             test_render_gzip_inflates_to_the_plain_page, fixture_up,
