@@ -263,7 +263,7 @@ class Served(unittest.TestCase):
         self.assertEqual(len(document['allowed']), 18)
         document = self.problem(client.ask('/trading/signals?model=nope'),
                                 400, 'unknown_model')
-        self.assertEqual(document['allowed'], ['threshold'])
+        self.assertEqual(document['allowed'], ['threshold', 'technical'])
         for path in ('/market/nope', '/trading/nope', '/nope', '/market',
                      '/healthz', '/.trading/problem', '/favicon.ico',
                      '/market/prices/asset/', '/market/candles/BTC'):
