@@ -266,7 +266,7 @@ class Served(unittest.TestCase):
         self.assertEqual(document['allowed'], ['threshold', 'technical'])
         for path in ('/market/nope', '/trading/nope', '/nope', '/market',
                      '/healthz', '/.trading/problem', '/favicon.ico',
-                     '/market/prices/asset/', '/market/candles/BTC'):
+                     '/market/prices/asset/', '/market/candle/BTC'):
             self.assertIn(self.problem(client.ask(path), 404)['code'],
                           ('not_found', 'unknown_symbol', 'unknown_class'))
 
