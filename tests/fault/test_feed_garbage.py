@@ -52,7 +52,8 @@ class Garbage(unittest.TestCase):
         self.stack = Stack(
             feed=['--play', BASIC, '--speed', 'max', '--shift', 'now',
                   '--hold', '--paused', '--incoming-limit', 0],
-            env=SETTINGS, catalogue=[
+            env=dict(SETTINGS, BINANCE_STREAMS='trade,bookTicker,ticker',
+                     BINANCE_BACKFILL=0), catalogue=[
                 row for row in crypto(stale_after_ms=120000)
                 if row['symbol'] in ('BTC', 'ETH', 'BNB')])
         self.failed = True
