@@ -163,14 +163,15 @@ board_file_map(board_file_t *f)
 static int
 board_file_reserve(board_file_t *f, uint64_t seq)
 {
-    uint64_t  record[2];
+    uint64_t  record[3];
 
     if (seq + BOARD_FILE_SEQS / 2 <= f->reserved_seq) {
         return 0;
     }
 
     record[0] = seq + BOARD_FILE_SEQS;
-    record[1] = f->generation;
+    record[1] = f->last[0];
+    record[2] = f->generation;
 
     if (pwrite(f->lock, record, sizeof(record), 0) != (ssize_t) sizeof(record))
     {
@@ -187,19 +188,28 @@ board_file_reserve(board_file_t *f, uint64_t seq)
 
 static void
 board_file_reserved(const board_file_t *f, uint64_t *seq,
-    uint64_t *generation)
+    uint64_t *generations)
 {
-    uint64_t  record[2];
+    uint64_t  record[3];
 
     *seq = 0;
-    *generation = 0;
+    generations[0] = generations[1] = 0;
 
     if (pread(f->lock, record, sizeof(record), 0) == (ssize_t) sizeof(record)
         && record[0] <= BOARD_FILE_SEQ)
     {
         *seq = record[0];
-        *generation = record[1];
+        generations[0] = record[1];
+        generations[1] = record[2];
     }
+}
+
+
+static int
+board_file_ours(const board_file_t *f, const trd_board_t *old)
+{
+    return old->generation
+           && (old->generation == f->last[0] || old->generation == f->last[1]);
 }
 
 
@@ -243,12 +253,13 @@ board_file_create(board_file_t *f, market_t *m, const char *run_dir,
 
     now = tsd_wall_ms();
     generation = (uint64_t) now;
-    board_file_reserved(f, &seq, &f->last);
+    board_file_reserved(f, &seq, f->last);
 
     board_file_old(f, &old, &base, &size);
 
     if (base) {
-        if (old.generation == f->last) {
+        if (board_file_ours(f, &old)) {
+            f->last[0] = old.generation;
             seq = trd_board_seq(&old);      /* ours: exactly where it was */
         }
 
@@ -299,7 +310,7 @@ board_file_carry(board_file_t *f, market_t *m)
     }
 
     /* a board that is not from here is no memory of ours */
-    if (old.generation == f->last) {
+    if (board_file_ours(f, &old)) {
         tsd_log(TSD_LOG_INFO, "quotes_carried", "count=%u generation=%llu",
                 market_carry(m, &old), (unsigned long long) old.generation);
     }

@@ -22,7 +22,9 @@ typedef struct {
     uint64_t  statics_hash;     /* of what never changes */
     unsigned  checks;
     uint64_t  generation;
-    uint64_t  last;             /* generation of the board before ours */
+    uint64_t  last[2];          /* generations that the board before ours may
+                                   have: the one that was published last, and
+                                   one whose writer died on the way */
     uint64_t  reserved_seq;     /* kept in the lock file with the generation:
                                    no board of this run directory had a
                                    higher seq, so that seq goes on even if
