@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "trd_query.h"
+#include "trd_utf8.h"
 
 #define TRD_REQUEST_ID_LEN   128
 #define TRD_TRACEPARENT_LEN  55     /* 2 + 32 + 16 + 2 digits, three dashes */
@@ -352,58 +353,6 @@ trd_parse_time(const char *s, size_t len, int64_t *ms)
 }
 
 
-/* length of the UTF-8 sequence at s, 0 if there is none */
-static size_t
-trd_utf8_len(const unsigned char *s, size_t len)
-{
-    size_t    i, n;
-    uint32_t  cp;
-
-    /* the smallest code point that needs so many bytes */
-    static const uint32_t  least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
-
-    if (s[0] < 0x80) {
-        return 1;
-    }
-
-    if ((s[0] & 0xe0) == 0xc0) {
-        n = 2;
-        cp = s[0] & 0x1f;
-
-    } else if ((s[0] & 0xf0) == 0xe0) {
-        n = 3;
-        cp = s[0] & 0x0f;
-
-    } else if ((s[0] & 0xf8) == 0xf0) {
-        n = 4;
-        cp = s[0] & 0x07;
-
-    } else {
-        return 0;
-    }
-
-    if (n > len) {
-        return 0;
-    }
-
-    for (i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-
-        cp = cp << 6 | (s[i] & 0x3f);
-    }
-
-    if (cp < least[n] || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff)
-        || (cp >= 0x80 && cp < 0xa0))
-    {
-        return 0;
-    }
-
-    return n;
-}
-
-
 int
 trd_text_ok(const char *s, size_t len)
 {
@@ -419,7 +368,9 @@ trd_text_ok(const char *s, size_t len)
 
         n = trd_utf8_len(p, len);
 
-        if (n == 0) {
+        /* U+0080 .. U+009F are control characters as well */
+
+        if (n == 0 || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0)) {
             return 0;
         }
 

@@ -6,15 +6,13 @@
  * times a second, so numbers go through a small stack buffer and one copy.
  */
 
+#include "trd_utf8.h"
 #include "trd_writer.h"
 
 
 #define TRD_MS_PER_DAY   86400000LL
 #define TRD_MIN_TIME_MS  (-62167219200000LL)    /* 0000-01-01 */
 #define TRD_MAX_TIME_MS  253402300799999LL      /* 9999-12-31 */
-
-
-static size_t trd_utf8_len(const unsigned char *s, size_t left);
 
 
 void
@@ -73,55 +71,6 @@ trd_write_number(trd_writer_t *w, int64_t e8)
     char  buf[TRD_DECIMAL_LEN];
 
     trd_write(w, buf, trd_decimal_format(e8, 0, buf));
-}
-
-
-/* the length of the valid UTF-8 sequence at s, or 0 */
-
-static size_t
-trd_utf8_len(const unsigned char *s, size_t left)
-{
-    size_t    len, i;
-    uint32_t  c;
-
-    if (s[0] < 0x80) {
-        return 1;
-
-    } else if (s[0] >= 0xc2 && s[0] <= 0xdf) {
-        len = 2;
-        c = s[0] & 0x1f;
-
-    } else if ((s[0] & 0xf0) == 0xe0) {
-        len = 3;
-        c = s[0] & 0x0f;
-
-    } else if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-        len = 4;
-        c = s[0] & 0x07;
-
-    } else {
-        return 0;
-    }
-
-    if (left < len) {
-        return 0;
-    }
-
-    for (i = 1; i < len; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-
-        c = c << 6 | (s[i] & 0x3f);
-    }
-
-    if ((len == 3 && (c < 0x800 || (c >= 0xd800 && c <= 0xdfff)))
-        || (len == 4 && (c < 0x10000 || c > 0x10ffff)))
-    {
-        return 0;
-    }
-
-    return len;
 }
 
 
