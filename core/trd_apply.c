@@ -37,6 +37,10 @@ static const char *const  trd_cause_names[TRD_CAUSE_N] = {
     "limited", "redirect", "content_type", "content", "denied"
 };
 
+static const char *const  trd_book_count_names[TRD_BOOK_COUNT_N] = {
+    "synced", "lost", "checked", "wrong"
+};
+
 static const char *const  trd_reconnect_names[TRD_RECONNECT_N] = {
     "refused", "closed", "lost", "mute", "protocol", "limited", "age"
 };
@@ -60,6 +64,13 @@ const char *
 trd_cause_name(unsigned cause)
 {
     return cause < TRD_CAUSE_N ? trd_cause_names[cause] : NULL;
+}
+
+
+const char *
+trd_book_count_name(unsigned count)
+{
+    return count < TRD_BOOK_COUNT_N ? trd_book_count_names[count] : NULL;
 }
 
 

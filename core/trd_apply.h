@@ -66,5 +66,6 @@ int trd_is_stale(const trd_state_t *s, uint32_t stale_after_ms,
 const char *trd_refused_name(unsigned refused);
 const char *trd_reconnect_name(unsigned reconnect);
 const char *trd_cause_name(unsigned cause);
+const char *trd_book_count_name(unsigned count);
 
 #endif /* TRD_APPLY_H */

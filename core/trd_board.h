@@ -145,6 +145,15 @@ typedef enum {
     TRD_RECONNECT_N
 } trd_reconnect_t;
 
+/* what became of the order books that are kept from differences */
+typedef enum {
+    TRD_BOOK_COUNT_SYNCED = 0,  /* came into step with its stream */
+    TRD_BOOK_COUNT_LOST,        /* was live, and fell out of step */
+    TRD_BOOK_COUNT_CHECKED,     /* compared with the stream's best prices */
+    TRD_BOOK_COUNT_WRONG,       /* ... and did not agree */
+    TRD_BOOK_COUNT_N
+} trd_book_count_t;
+
 typedef enum {
     TRD_STATE_DOWN = 0,
     TRD_STATE_CONNECTED,
@@ -225,6 +234,7 @@ typedef struct {
     _Atomic uint64_t              lag_sum_us;
     _Atomic uint32_t              stale;        /* instruments stale now */
     _Atomic uint32_t              quoted;       /* instruments with a quote */
+    _Atomic uint64_t              books[TRD_BOOK_COUNT_N];  /* so often */
 } trd_board_header_t;
 
 _Static_assert(sizeof(trd_board_header_t) <= TRD_BOARD_HEADER_SIZE,

@@ -14,6 +14,7 @@
 
 #define NGX_HTTP_TRADING_FEED_SIZE  2048    /* of a source, at most */
 
+static void ngx_http_trading_books(trd_writer_t *w, trd_board_t *board);
 static void ngx_http_trading_source(trd_writer_t *w,
     const trd_source_stats_t *s, int64_t now_ms, ngx_flag_t all);
 static void ngx_http_trading_source_state(trd_writer_t *w,
@@ -57,6 +58,7 @@ ngx_http_trading_feeds(ngx_http_trading_call_t *call)
     trd_write_lit(&w, "{\"timestamp\":");
     trd_write_time(&w, ngx_http_trading_now());
     ngx_http_trading_sources(call, &w, 1);
+    ngx_http_trading_books(&w, call->board);
     trd_write_lit(&w, "}");
 
     if (!ngx_http_trading_board_whole(mcf)) {
@@ -64,6 +66,25 @@ ngx_http_trading_feeds(ngx_http_trading_call_t *call)
     }
 
     return ngx_http_trading_send_writer(call, NGX_HTTP_OK, &w);
+}
+
+
+/* ,"books":{...}: of all books that are kept from differences */
+static void
+ngx_http_trading_books(trd_writer_t *w, trd_board_t *board)
+{
+    unsigned  i;
+
+    trd_write_lit(w, ",\"books\":{");
+
+    for (i = 0; board && i < TRD_BOOK_COUNT_N; i++) {
+        trd_write_str(w, i ? ",\"" : "\"");
+        trd_write_str(w, trd_book_count_name(i));
+        trd_write_lit(w, "\":");
+        trd_write_u64(w, ngx_http_trading_load(&board->header->books[i]));
+    }
+
+    trd_write_lit(w, "}");
 }
 
 

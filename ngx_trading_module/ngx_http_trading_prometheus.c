@@ -22,6 +22,8 @@ static void ngx_http_trading_text_workers(trd_writer_t *w,
 static void ngx_http_trading_text_board(trd_writer_t *w, trd_board_t *board);
 static void ngx_http_trading_text_lag(trd_writer_t *w,
     const trd_board_header_t *h);
+static void ngx_http_trading_text_books(trd_writer_t *w,
+    const trd_board_header_t *h);
 static void ngx_http_trading_text_sources(trd_writer_t *w,
     trd_board_t *board);
 static void ngx_http_trading_text_reasons(trd_writer_t *w,
@@ -167,6 +169,7 @@ ngx_http_trading_prometheus(ngx_http_trading_call_t *call)
     if (call->board) {
         ngx_http_trading_text_board(&w, call->board);
         ngx_http_trading_text_lag(&w, call->board->header);
+        ngx_http_trading_text_books(&w, call->board->header);
         ngx_http_trading_text_sources(&w, call->board);
         ngx_http_trading_text_reasons(&w, call->board);
 
@@ -307,6 +310,25 @@ ngx_http_trading_text_lag(trd_writer_t *w, const trd_board_header_t *h)
     trd_write_lit(w, "_count ");
     trd_write_u64(w, n);
     trd_write_lit(w, "\n");
+}
+
+
+static void
+ngx_http_trading_text_books(trd_writer_t *w, const trd_board_header_t *h)
+{
+    unsigned  i;
+
+    static const char  name[] = "trading_book_events_total";
+
+    ngx_http_trading_text_head(w, name, "counter",
+                               "What became of books kept from differences.");
+
+    for (i = 0; i < TRD_BOOK_COUNT_N; i++) {
+        ngx_http_trading_text_label(w, name, "event", trd_book_count_name(i),
+                                    NULL, NULL);
+        trd_write_u64(w, ngx_http_trading_load(&h->books[i]));
+        trd_write_lit(w, "\n");
+    }
 }
 
 

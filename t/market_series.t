@@ -181,11 +181,21 @@ GET /market/analysis/BTC
 --- request
 GET /market/data-feeds
 --- response_body_like chomp
-^\{"timestamp":"[^"]+","sources":\{"simulator":\{"state":"connected",("scenario":"[a-z]+",)?"cause":null,"last_status":null,"connected_since":null,"last_heard":"2024-01-01T00:00:01.000Z","heard_limit_ms":null,"mute":null,"last_update":"2024-01-01T00:00:01.000Z","last_moved":"2024-01-01T00:00:01.000Z","messages":0,"bytes":0,"updates":7,"refused":\{"zero":0,.*\},"reconnects":\{"refused":0,.*\},"error_count":0\}\}\}$
+^\{"timestamp":"[^"]+","sources":\{"simulator":\{"state":"connected",("scenario":"[a-z]+",)?"cause":null,"last_status":null,"connected_since":null,"last_heard":"2024-01-01T00:00:01.000Z","heard_limit_ms":null,"mute":null,"last_update":"2024-01-01T00:00:01.000Z","last_moved":"2024-01-01T00:00:01.000Z","messages":0,"bytes":0,"updates":7,"refused":\{"zero":0,.*\},"reconnects":\{"refused":0,.*\},"error_count":0\}\},"books":\{"synced":3,"lost":2,"checked":250,"wrong":1\}\}$
 
 
 
-=== TEST 15: prices as the system before wrote them
+=== TEST 15: what became of the books that are kept, in metrics too
+--- config
+    location = /metrics { trading_metrics; }
+--- request
+GET /metrics
+--- response_body_like chomp
+\ntrading_book_events_total\{event="synced"\} 3\ntrading_book_events_total\{event="lost"\} 2\ntrading_book_events_total\{event="checked"\} 250\ntrading_book_events_total\{event="wrong"\} 1\n
+
+
+
+=== TEST 16: prices as the system before wrote them
 --- pipelined_requests eval
 ["GET /market/prices/BTC?format=display",
  "GET /market/prices?format=display&symbols=ETH&fields=current_price,price_change_24h,volume",

@@ -75,6 +75,15 @@ binance_book_free(binance_book_t *o)
 
 
 static void
+binance_book_count(binance_market_t *k, trd_book_count_t what)
+{
+    atomic_fetch_add_explicit(
+        &k->b->source->market->writer.header->books[what], 1,
+        memory_order_relaxed);
+}
+
+
+static void
 binance_book_put(binance_market_t *k, uint32_t i)
 {
     uint32_t           n, sure[TRD_BOOK_SIDES];
@@ -239,7 +248,7 @@ binance_book_live(binance_market_t *k, uint32_t i)
     if (!o->live) {
         o->live = 1;
         o->live_ms = tsd_mono_ms();
-        k->back++;
+        binance_book_count(k, TRD_BOOK_COUNT_SYNCED);
 
         tsd_log_limited(&k->limiter[0], TSD_LOG_INFO, "book_live",
                         "source=binance symbol=%s id=%llu after_ms=%lld",
@@ -272,7 +281,7 @@ binance_book_lose(binance_market_t *k, uint32_t i, const char *why)
     }
 
     if (o->live) {
-        k->lost++;
+        binance_book_count(k, TRD_BOOK_COUNT_LOST);
         o->lost_ms = now;
 
         if (now - o->live_ms >= BOOK_GOOD_MS) {
@@ -383,7 +392,7 @@ binance_book_check(binance_market_t *k, uint32_t i)
     }
 
     o->best_id = 0;
-    k->checked++;
+    binance_book_count(k, TRD_BOOK_COUNT_CHECKED);
 
     if (trd_book_best(&o->book, TRD_BOOK_BID, &bid) == TRD_OK
         && trd_book_best(&o->book, TRD_BOOK_ASK, &ask) == TRD_OK
@@ -392,7 +401,7 @@ binance_book_check(binance_market_t *k, uint32_t i)
         return;
     }
 
-    k->wrong++;
+    binance_book_count(k, TRD_BOOK_COUNT_WRONG);
     binance_book_lose(k, i, "bookTicker");
 }
 

@@ -394,6 +394,7 @@ void
 binance_market_stop(binance_t *b)
 {
     uint32_t           i;
+    _Atomic uint64_t  *n;
     binance_market_t  *k = b->market;
 
     if (k == NULL) {
@@ -401,11 +402,13 @@ binance_market_stop(binance_t *b)
     }
 
     if (k->depth == BINANCE_DEPTH_DIFF) {
-        tsd_log(TSD_LOG_INFO, "books", "source=binance lost=%llu back=%llu "
+        n = b->source->market->writer.header->books;
+        tsd_log(TSD_LOG_INFO, "books", "source=binance synced=%llu lost=%llu "
                 "checked=%llu wrong=%llu",
-                (unsigned long long) k->lost, (unsigned long long) k->back,
-                (unsigned long long) k->checked,
-                (unsigned long long) k->wrong);
+                (unsigned long long) n[TRD_BOOK_COUNT_SYNCED],
+                (unsigned long long) n[TRD_BOOK_COUNT_LOST],
+                (unsigned long long) n[TRD_BOOK_COUNT_CHECKED],
+                (unsigned long long) n[TRD_BOOK_COUNT_WRONG]);
     }
 
     for (i = 0; i < k->n; i++) {

@@ -84,8 +84,6 @@ struct binance_market_s {
     uint32_t         next_book;         /* whose turn it is */
     uint32_t         wanted;            /* runs of candles that are missing */
 
-    uint64_t         lost, back;        /* books, so often */
-    uint64_t         checked, wrong;    /* against bookTicker */
     tsd_limiter_t    limiter[3];
 };
 

@@ -72,6 +72,8 @@ board_json(const ctl_board_t *board, const ctl_figures_t *f,
     ctl_json_writer(f, NULL);
     (void) printf(",\"sources\":");
     ctl_json_sources(f, NULL);
+    (void) printf(",\"books\":");
+    ctl_json_books(f);
     board_json_sections(b);
     (void) printf(",\"series\":{\"candles\":{");
 
@@ -136,6 +138,15 @@ board_text_sources(const ctl_figures_t *f)
                       "%llu updates\n", i ? "            " : "sources     ",
                       trd_source_name(s->source), ctl_source_state(s), heard,
                       updated, (unsigned long long) s->updates);
+    }
+
+    if (ctl_has_books(f)) {
+        (void) printf("kept books  %llu times synced, %llu lost, %llu checked, "
+                      "%llu wrong\n",
+                      (unsigned long long) f->books[TRD_BOOK_COUNT_SYNCED],
+                      (unsigned long long) f->books[TRD_BOOK_COUNT_LOST],
+                      (unsigned long long) f->books[TRD_BOOK_COUNT_CHECKED],
+                      (unsigned long long) f->books[TRD_BOOK_COUNT_WRONG]);
     }
 }
 

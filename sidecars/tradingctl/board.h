@@ -61,6 +61,7 @@ typedef struct {
     uint64_t      generation, seq;
     uint64_t      pages, pages_bytes, overflowed, updates;
     uint64_t      lag[TRD_LAG_BUCKETS];
+    uint64_t      books[TRD_BOOK_COUNT_N];
     uint32_t      closed, stale, quoted, pid;
     unsigned      nsources;
     ctl_source_t  sources[CTL_SOURCES];
@@ -91,6 +92,10 @@ int64_t ctl_since(const ctl_figures_t *f, int64_t ms);
 /* JSON objects on standard output; `before` as above, for rates */
 void ctl_json_writer(const ctl_figures_t *f, const ctl_figures_t *before);
 void ctl_json_sources(const ctl_figures_t *f, const ctl_figures_t *before);
+void ctl_json_books(const ctl_figures_t *f);
+
+/* 1 if there is anything to be said about books kept from differences */
+int ctl_has_books(const ctl_figures_t *f);
 
 /* What is wrong with any record of the board; returns how many faults there
    are, and prints none but counts what was looked at. */

@@ -72,6 +72,10 @@ ctl_figures_read(ctl_figures_t *f, const trd_board_t *b)
         f->lag[i] = figures_load(&h->lag_us[i]);
     }
 
+    for (i = 0; i < TRD_BOOK_COUNT_N; i++) {
+        f->books[i] = figures_load(&h->books[i]);
+    }
+
     for (i = 0; i < b->nsources && f->nsources < CTL_SOURCES; i++) {
         figures_source(&f->sources[f->nsources], &b->sources[i]);
 
@@ -225,12 +229,12 @@ figures_json_age(const char *name, int64_t ms)
 
 
 static void
-figures_json_counts(const char *name, const uint64_t *counts, unsigned first,
-    unsigned n, const char *(*spell)(unsigned))
+figures_json_counts(const uint64_t *counts, unsigned first, unsigned n,
+    const char *(*spell)(unsigned))
 {
     unsigned  i;
 
-    (void) printf(",\"%s\":{", name);
+    (void) printf("{");
 
     for (i = first; i < n; i++) {
         (void) printf("%s\"%s\":%llu", i > first ? "," : "", spell(i),
@@ -238,6 +242,24 @@ figures_json_counts(const char *name, const uint64_t *counts, unsigned first,
     }
 
     (void) printf("}");
+}
+
+
+int
+ctl_has_books(const ctl_figures_t *f)
+{
+    unsigned  i;
+
+    for (i = 0; i < TRD_BOOK_COUNT_N && f->books[i] == 0; i++) { /* void */ }
+
+    return i < TRD_BOOK_COUNT_N;
+}
+
+
+void
+ctl_json_books(const ctl_figures_t *f)
+{
+    figures_json_counts(f->books, 0, TRD_BOOK_COUNT_N, trd_book_count_name);
 }
 
 
@@ -275,9 +297,10 @@ ctl_json_sources(const ctl_figures_t *f, const ctl_figures_t *before)
                                    before->sources[i].updates));
         }
 
-        figures_json_counts("refused", s->refused, 1, TRD_REFUSED_N,
-                            trd_refused_name);
-        figures_json_counts("reconnects", s->reconnects, 0, TRD_RECONNECT_N,
+        (void) printf(",\"refused\":");
+        figures_json_counts(s->refused, 1, TRD_REFUSED_N, trd_refused_name);
+        (void) printf(",\"reconnects\":");
+        figures_json_counts(s->reconnects, 0, TRD_RECONNECT_N,
                             trd_reconnect_name);
         (void) printf("}");
     }

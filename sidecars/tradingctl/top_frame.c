@@ -201,6 +201,35 @@ frame_feed(top_t *t, unsigned i)
 }
 
 
+/* those that are kept from differences; most sources have none */
+
+static void
+frame_books(top_t *t)
+{
+    char                  synced[32], lost[32], checked[32], wrong[32];
+    screen_t             *s = &t->screen;
+    const ctl_figures_t  *f = &t->now;
+
+    if (!ctl_has_books(f)) {
+        return;
+    }
+
+    ctl_text_count(f->books[TRD_BOOK_COUNT_SYNCED], synced);
+    ctl_text_count(f->books[TRD_BOOK_COUNT_LOST], lost);
+    ctl_text_count(f->books[TRD_BOOK_COUNT_CHECKED], checked);
+    ctl_text_count(f->books[TRD_BOOK_COUNT_WRONG], wrong);
+
+    frame_label(s, " books");
+    screen_text(s, STYLE_PLAIN, "%s synced  ", synced);
+    screen_text(s, f->books[TRD_BOOK_COUNT_LOST] ? STYLE_WARN : STYLE_PLAIN,
+                "%s lost", lost);
+    screen_text(s, STYLE_PLAIN, "  %s checked  ", checked);
+    screen_text(s, f->books[TRD_BOOK_COUNT_WRONG] ? STYLE_BAD : STYLE_PLAIN,
+                "%s wrong", wrong);
+    screen_newline(s);
+}
+
+
 static void
 frame_workers(top_t *t)
 {
@@ -538,6 +567,7 @@ top_frame(top_t *t)
         frame_feed(t, i);
     }
 
+    frame_books(t);
     frame_workers(t);
 
     if (t->board.why[0]) {

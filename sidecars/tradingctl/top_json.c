@@ -77,6 +77,8 @@ top_json(const top_t *t)
                   ctl_rate(f, before, f->pages_bytes,
                            before ? before->pages_bytes : 0));
     ctl_json_sources(f, before);
+    (void) printf(",\"books\":");
+    ctl_json_books(f);
     (void) printf(",\"workers\":");
     top_json_workers(t->gateway);
     (void) printf(",\"quotes\":{");

@@ -17,6 +17,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import unittest
 from decimal import Decimal
@@ -129,9 +130,17 @@ class Series(unittest.TestCase):
         lines = [line for line in self.stack_.log('marketd').splitlines()
                  if 'event=books ' in line]
         self.assertEqual(len(lines), 1, lines)
-        return {k: int(v) for k, v in
-                (word.split('=') for word in lines[0].split()
-                 if word.partition('=')[2].isdigit())}
+        own = {k: int(v) for k, v in
+               (word.split('=') for word in lines[0].split()
+                if word.partition('=')[2].isdigit())}
+        # as operators see it
+        done = subprocess.run(
+            [BUILD / 'tradingctl', 'board', '--json', '--run-dir',
+             os.path.dirname(self.stack_.board)],
+            capture_output=True, text=True, timeout=20, check=True,
+            env={**os.environ, 'ASAN_OPTIONS': 'detect_leaks=0'})
+        self.assertEqual(json.loads(done.stdout)['books'], own)
+        return own
 
     def calls(self, path):
         return [call for call in self.stack_.feed.status()['rest_calls']
@@ -180,7 +189,7 @@ class Recorded(Series):
               f'at {len(stops) + 1} stops, by marketd itself '
               f'{own["checked"]}', file=sys.stderr)
         # every bookTicker of an id that the book had was compared
-        self.assertEqual((own['lost'], own['back'], own['wrong']), (0, 1, 0))
+        self.assertEqual((own['lost'], own['synced'], own['wrong']), (0, 1, 0))
         self.assertGreaterEqual(own['checked'], len(places) * 0.9)
 
     def test_candles_of_trades_are_the_sums_of_the_trades(self):
@@ -336,7 +345,7 @@ class Recorded(Series):
                 wait_for(lambda row=row: self.candles()[row[0]][:8] == row,
                          f'candle {row}', 5)
         own = self.stopped()
-        self.assertEqual((own['lost'], own['back'], own['wrong']), (1, 2, 0))
+        self.assertEqual((own['lost'], own['synced'], own['wrong']), (1, 2, 0))
 
 
 class Faults(Series):
@@ -386,7 +395,69 @@ class Faults(Series):
         self.lost_and_back(lambda: self.fault('drop', 7))
         self.assertIn('symbol=BTCUSDT reason=gap', self.stack_.log('marketd'))
         own = self.stopped()
-        self.assertEqual((own['lost'], own['back'], own['wrong']), (2, 4, 0))
+        self.assertEqual((own['lost'], own['synced'], own['wrong']), (2, 4, 0))
+
+    def test_hole_in_what_is_kept_while_the_snapshot_is_fetched(self):
+        """A snapshot that comes late, and differences kept meanwhile of which
+        one is missing: they must not be applied one after the other."""
+        self.start()
+        feed = self.stack_.feed
+        feed.act('pause')
+        at = self.agree()['last_id']
+        true, seen, over = {at: self.truth()}, [], threading.Event()
+
+        def watch():
+            while not over.is_set():
+                seen.append(self.read('depth'))
+
+        def step(what):
+            """Until one more difference of BTC happened."""
+            begun = max(true)
+            while max(true) == begun:
+                feed.act('step')
+                now = self.truth()
+                true[now['lastUpdateId']] = now
+            self.assertLess(len(true), 300, what)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        self.addCleanup(watcher.join)
+        self.addCleanup(over.set)
+
+        # made at once, on its way for long
+        before = self.asked()
+        feed.act('rest_delay', seconds=1.5, path='/api/v3/depth', made=True)
+        self.fault('drop')
+        step('lost')
+        step('noticed')
+        wait_for(lambda: self.asked() == before + 1, 'a snapshot')
+        for _ in range(5):
+            step('kept')
+        # it changes nothing, so that only its ids tell that one is missing
+        feed.act('send', stream=self.STREAM, data=json.dumps(
+            {'e': 'depthUpdate', 'E': int(time.time() * 1000),
+             's': 'BTCUSDT', 'U': max(true) + 2, 'u': max(true) + 3,
+             'b': [], 'a': []}))
+        self.assertEqual(self.asked(), before + 1)
+        self.assertEqual(self.read('depth')['bids'], [])
+
+        # the next one finds nothing kept, so it takes a difference to ask
+        wait_for(lambda: self.stack_.log('marketd').count('reason=gap') == 2,
+                 'the hole is found')
+        step('the next')
+        wait_for(lambda: self.asked() == before + 2, 'another snapshot')
+        step('it fits')
+        self.agree()
+        over.set()
+        watcher.join()
+        books = [book for book in seen if book['bids'] or book['asks']]
+        self.assertTrue(books)
+        for book in books:
+            for side in ('bids', 'asks'):
+                self.assertEqual(book[side],
+                                 levels(true[book['last_id']][side]))
+        own = self.stopped()
+        self.assertEqual((own['lost'], own['synced'], own['wrong']), (1, 3, 0))
 
     def test_reordered_differences_are_a_gap(self):
         self.start()

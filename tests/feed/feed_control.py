@@ -247,10 +247,11 @@ class Control:
         self.rest.faults.append({'body': kind, 'count': count, 'path': path,
                                  'delay_ms': delay_ms})
 
-    async def do_rest_delay(self, seconds, count=1, path=None):
-        """The next count calls are answered late."""
+    async def do_rest_delay(self, seconds, count=1, path=None, made=False):
+        """The next count calls are answered late; made: with what there was
+        when they came, as a slow network would have it."""
         self.rest.faults.append({'seconds': seconds, 'count': count,
-                                 'path': path})
+                                 'path': path, 'made': made})
 
     async def do_rest_reset(self, weight_limit=None):
         """Forget waiting faults, used weight and bans; set a new limit."""

@@ -237,8 +237,12 @@ class App:
 
     async def _rest(self, writer, request):
         fault = self.rest.take_fault(request.path)
+        late = 0
         if fault and 'seconds' in fault:
-            await asyncio.sleep(fault['seconds'])
+            if fault['made']:
+                late = fault['seconds']
+            else:
+                await asyncio.sleep(fault['seconds'])
             fault = None
         if fault and 'status' in fault:
             self._status_fault(writer, request, fault)
@@ -247,6 +251,7 @@ class App:
         if fault is None:
             self.rest.note(request, status)
             self._record(request, status, plain)
+            await asyncio.sleep(late)
             writer.write(http.response(status, body, headers))
             await writer.drain()
             return

@@ -403,6 +403,10 @@ main(int argc, char **argv)
     }
 
     if (o.series) {
+        atomic_store(&m.writer.header->books[TRD_BOOK_COUNT_SYNCED], 3);
+        atomic_store(&m.writer.header->books[TRD_BOOK_COUNT_LOST], 2);
+        atomic_store(&m.writer.header->books[TRD_BOOK_COUNT_CHECKED], 250);
+        atomic_store(&m.writer.header->books[TRD_BOOK_COUNT_WRONG], 1);
         mkboard_history(&m, 0);
         mkboard_history(&m, 1);
         series_clock(&m);
