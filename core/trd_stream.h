@@ -78,7 +78,8 @@ typedef struct {
     uint64_t            seq;
     uint64_t            epoch;
     const char         *id;             /* raw JSON, a string with its quotes
-                                           or a number; NULL = none */
+                                           or a number; NULL = none; at most
+                                           TRD_REQUEST_ID_MAX + 2 bytes */
     size_t              id_len;
     const char         *token;          /* raw, between the quotes */
     size_t              token_len;
@@ -94,8 +95,10 @@ typedef struct {
  * Reads a message.  Members that are not known are ignored; null counts as
  * not given.  "channel" and "channels" are the same, as a string or an array;
  * so are "symbol" and "symbols", "interval" and "intervals", "asset_class"
- * and "asset_classes".  subscribe, unsubscribe and resume need a channel.
- * resume needs seq.  On an error `id` is set if it was found before.
+ * and "asset_classes", whose names may be in any case.  An empty array is an
+ * error: BAD_SYMBOLS or BAD_MESSAGE.  subscribe, unsubscribe and resume need
+ * a channel, resume needs seq, auth needs a token.  On an error `id` is set
+ * if it was found before.
  */
 trd_request_error_t trd_request_read(const char *data, size_t len,
     trd_request_t *out);

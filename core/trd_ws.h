@@ -39,7 +39,10 @@ typedef struct {
     size_t    size;             /* of the frame, head included */
 } trd_ws_frame_t;
 
-/* what came before, on one connection; zero at first */
+/*
+ * What came before, on one connection; zero at first.  `compressed` and `len`
+ * stay when a message is over, until the next one begins.
+ */
 typedef struct {
     uint8_t   opcode;           /* of the message that is not over, or 0 */
     uint8_t   compressed;       /* it is */
@@ -77,8 +80,9 @@ trd_rc_t trd_ws_close_read(const uint8_t *payload, size_t len,
 size_t trd_ws_head(uint8_t *buf, unsigned opcode, int compressed,
     uint64_t len);
 
-/* A whole close frame; reason is ASCII and cut to what fits.  buf has
-   TRD_WS_CLOSE_MAX bytes; returns the length. */
+/* A whole close frame; reason is ASCII and cut to what fits.  1005 writes one
+   without code and reason.  buf has TRD_WS_CLOSE_MAX bytes; returns the
+   length. */
 size_t trd_ws_close_write(uint8_t *buf, unsigned code, const char *reason,
     size_t len);
 
