@@ -40,6 +40,7 @@ LDFLAGS_ALL := -Wl,-z,relro,-z,now -pie $(SAN_FLAGS) $(LDFLAGS)
 
 CORE_SRC    := $(wildcard core/*.c)
 COMMON_SRC  := $(wildcard sidecars/common/*.c)
+LOOP_SRC    := sidecars/common/tsd_wake.c
 MARKETD_SRC := $(wildcard sidecars/marketd/*.c)
 CTL_SRC     := $(wildcard sidecars/tradingctl/*.c)
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
@@ -85,7 +86,9 @@ $(LIBMARKETD): $(call obj,$(MARKETD_LIB) $(COMMON_SRC))
 $(B)/marketd: $(call obj,sidecars/marketd/main.c) $(LIBMARKETD) $(LIBTRD)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SIDE_LIBS)
 
-$(B)/tradingctl: $(call obj,$(CTL_SRC) $(COMMON_SRC)) $(LIBTRD)
+# has no event loop
+$(B)/tradingctl: $(call obj,$(CTL_SRC) $(filter-out $(LOOP_SRC),$(COMMON_SRC))) \
+                 $(LIBTRD)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcurl -lz -lzstd -lcrypto -lpthread -lm
 
 $(B)/%: $(B)/obj/tests/tools/%.o $(LIBMARKETD) $(LIBTRD)

@@ -11,8 +11,8 @@
  * update wakes at once.  End of file tells the follower that the writer left.
  *
  * One thread, in the writer's libevent loop.  A follower that sends nonsense
- * or does not read is dropped.  tsd_wake_notify() costs one comparison while
- * nobody sleeps.
+ * (a seq that the writer has not reached) or does not read is dropped.
+ * tsd_wake_notify() costs one comparison while nobody sleeps.
  */
 
 #ifndef TSD_WAKE_H
@@ -33,7 +33,8 @@ typedef struct tsd_wake_s  tsd_wake_t;
  */
 tsd_wake_t *tsd_wake_create(struct event_base *base, const char *path,
     uint64_t (*seq)(void *ctx), void *ctx);
-void tsd_wake_free(tsd_wake_t *w);      /* and unlinks the socket */
+void tsd_wake_free(tsd_wake_t *w);      /* and unlinks the socket; w may be
+                                           NULL */
 
 /* There is a new seq. */
 void tsd_wake_notify(tsd_wake_t *w);
