@@ -135,7 +135,15 @@ reachable()
     [ -z "$user" ] || chpst -u "$user" test -x "$1" 2> /dev/null
 }
 
-# make_run_dir: sets run_dir to a directory on tmpfs that marketd may write
+# the socket board.wake in it must fit into a socket's address
+short()
+{
+    local LC_ALL=C
+    [ ${#1} -le 96 ]
+}
+
+# make_run_dir: sets run_dir to a directory on tmpfs that marketd may write.
+# nginx's workers run as the same user, and connect to the socket in it.
 make_run_dir()
 {
     local hash target owner
@@ -150,6 +158,8 @@ make_run_dir()
             fail "cannot write to TRADING_RUN_DIR=\"$run_dir\""
         on_tmpfs "$run_dir" ||
             fail "TRADING_RUN_DIR=\"$run_dir\" is not on tmpfs"
+        short "$run_dir" ||
+            fail "TRADING_RUN_DIR=\"$run_dir\" is longer than 96 bytes"
         [ -z "$user" ] || chpst -u "$user" test -w "$run_dir" ||
             fail "TRADING_RUN_DIR=\"$run_dir\" is not writable for $user"
         return
@@ -158,13 +168,15 @@ make_run_dir()
     run_dir=$state/run
 
     if [ ! -e "$run_dir" ] && [ ! -L "$run_dir" ] && on_tmpfs "$state" &&
-        reachable "$state"
+        reachable "$state" && short "$run_dir"
     then
         mkdir -m 755 "$run_dir" || fail "cannot make $run_dir"
         [ -z "$user" ] || chown "$user:" "$run_dir"
     fi
 
-    if [ -d "$run_dir" ] && [ ! -L "$run_dir" ] && on_tmpfs "$run_dir"; then
+    if [ -d "$run_dir" ] && [ ! -L "$run_dir" ] && on_tmpfs "$run_dir" &&
+        short "$run_dir"
+    then
         return
     fi
 

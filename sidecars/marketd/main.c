@@ -5,6 +5,10 @@
  * marketd: the only writer of the board.  One thread around one libevent
  * loop (compressing has a thread of its own); it can be killed at any
  * instruction and started again.
+ *
+ * Followers of the board are woken at the end of each turn of the loop,
+ * whatever it was that wrote in it, a source or the sweep: so all that a turn
+ * wrote wakes them once, and writing knows nothing of them.
  */
 
 #include <errno.h>
@@ -12,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <curl/curl.h>
 
@@ -22,6 +28,7 @@
 #include "source.h"
 #include "trd_version.h"
 #include "tsd_log.h"
+#include "tsd_wake.h"
 
 
 #define MARKETD_BEAT_MS   20
@@ -35,6 +42,7 @@ typedef struct {
     catalogue_t         catalogue;
     market_t            market;
     board_file_t        file;
+    tsd_wake_t         *wake;
     render_t           *render;
     struct event_base  *base;
     struct event       *events[6];
@@ -171,6 +179,48 @@ marketd_loop_init(marketd_t *d)
 }
 
 
+static uint64_t
+marketd_seq(void *ctx)
+{
+    marketd_t  *d = ctx;
+
+    return d->market.writer.seq;
+}
+
+
+/*
+ * Nobody is answered before the loop runs, and by then the board is published:
+ * who is woken finds the board that has what it was woken for.
+ */
+
+static int
+marketd_wake_init(marketd_t *d)
+{
+    char  path[sizeof(d->file.path) + sizeof(".wake")];
+
+    (void) snprintf(path, sizeof(path), "%s.wake", d->file.path);
+    d->wake = tsd_wake_create(d->base, path, marketd_seq, d);
+
+    if (d->wake) {
+        return 0;
+    }
+
+    if (errno == ENAMETOOLONG) {
+        tsd_log(TSD_LOG_ERROR, "bad_setting",
+                "name=TRADING_RUN_DIR reason=\"the path of a socket may have "
+                "no more than %zu bytes, and %s has %zu\"",
+                sizeof(((struct sockaddr_un *) 0)->sun_path) - 1, path,
+                strlen(path));
+
+    } else {
+        tsd_log(TSD_LOG_ERROR, "wake_failed", "path=\"%s\" reason=\"%s\"",
+                path, strerror(errno));
+    }
+
+    return -1;
+}
+
+
 /* the sources that instruments name; those without a provider are named */
 
 static int
@@ -295,10 +345,30 @@ marketd_start(marketd_t *d)
         }
     }
 
+    if (marketd_wake_init(d) != 0) {
+        return -1;
+    }
+
     render_now(d->render);
     marketd_on_beat(-1, 0, d);
 
     return board_file_publish(&d->file);
+}
+
+
+static int
+marketd_run(marketd_t *d)
+{
+    do {
+        if (event_base_loop(d->base, EVLOOP_ONCE) == -1) {
+            return -1;
+        }
+
+        tsd_wake_notify(d->wake);
+
+    } while (!event_base_got_break(d->base));
+
+    return d->failed ? -1 : 0;
 }
 
 
@@ -319,16 +389,20 @@ marketd_stop(marketd_t *d)
     render_free(d->render);
     series_free(d->market.series);
 
+    /* who is told that the writer left finds it in the board, too */
+
+    if (d->market.writer.header) {
+        atomic_store(&d->market.writer.header->closed, 1);
+    }
+
+    tsd_wake_free(d->wake);
+
     for (i = 0; i < d->nevents; i++) {
         event_free(d->events[i]);
     }
 
     if (d->base) {
         event_base_free(d->base);
-    }
-
-    if (d->market.writer.header) {
-        atomic_store(&d->market.writer.header->closed, 1);
     }
 
     market_free(&d->market);
@@ -381,7 +455,7 @@ main(int argc, char **argv)
                 "version=%s board=\"%s\" instruments=%u bytes=%zu",
                 TRADING_VERSION, d.file.path, d.catalogue.n, d.file.size);
 
-        rc = event_base_dispatch(d.base) == -1 || d.failed ? -1 : 0;
+        rc = marketd_run(&d);
     }
 
     marketd_stop(&d);

@@ -107,7 +107,7 @@ class MarketdKilled(unittest.TestCase):
         self.assertEqual(len(stack.worker_pids()), stack.workers)
         left = [p.name for p in stack.run.iterdir()]
         self.assertLessEqual(set(left), {'board', 'board.lock',
-                                         'board.tmp'})
+                                         'board.tmp', 'board.wake'})
         return times
 
     def test_simulator(self):

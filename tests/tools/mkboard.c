@@ -20,11 +20,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <event2/event.h>
+
 #include "board_file.h"
 #include "mkboard_series.h"
 #include "render.h"
 #include "trd_decimal.h"
 #include "tsd_log.h"
+#include "tsd_wake.h"
 
 
 #define MKBOARD_NOW_MS  1704067201000LL
@@ -35,6 +38,7 @@ typedef struct {
     int       stale;            /* quotes long past their limit */
     int       closed;
     int       series;           /* candles, trades and books, too */
+    int       wake;             /* serve followers, too */
     long      beat_ago_ms;
     long      serve_ms;         /* keep beating that long */
     long      instruments;      /* further instruments, made up */
@@ -55,6 +59,7 @@ mkboard_usage(void)
         "  --beat-ago MS       last heartbeat MS ago (default 0)\n"
         "  --serve MS          stay and beat for MS\n"
         "  --rewrite N         meanwhile write N updates a second\n"
+        "  --wake              meanwhile serve the socket RUN_DIR/board.wake\n"
         "  --instruments N     add instruments up to N (SYM0001 ...), each\n"
         "                      with the quote of the first line\n"
         "writes RUN_DIR/board and prints its path\n");
@@ -239,10 +244,37 @@ mkboard_more(catalogue_t *c, long n)
 }
 
 
+static uint64_t
+mkboard_seq(void *ctx)
+{
+    return ((market_t *) ctx)->writer.seq;
+}
+
+
+static tsd_wake_t *
+mkboard_wake(market_t *m, const char *board, struct event_base **base)
+{
+    char         path[4096 + 8];
+    tsd_wake_t  *w;
+
+    (void) snprintf(path, sizeof(path), "%s.wake", board);
+    *base = event_base_new();
+    w = *base ? tsd_wake_create(*base, path, mkboard_seq, m) : NULL;
+
+    if (w == NULL) {
+        (void) fprintf(stderr, "mkboard: %s: %s\n", path, strerror(errno));
+        exit(1);
+    }
+
+    return w;
+}
+
+
 /* the first instrument's last price alternates by a tick, others follow */
 
 static void
-mkboard_serve(market_t *m, const mkboard_t *o)
+mkboard_serve(market_t *m, const mkboard_t *o, struct event_base *base,
+    tsd_wake_t *wake)
 {
     int64_t       end, written;
     uint32_t      i;
@@ -278,6 +310,12 @@ mkboard_serve(market_t *m, const mkboard_t *o)
         }
 
         trd_board_beat(&m->writer, tsd_mono_ms(), tsd_wall_ms());
+
+        if (wake) {
+            (void) event_base_loop(base, EVLOOP_NONBLOCK);
+            tsd_wake_notify(wake);
+        }
+
         (void) usleep(o->rewrite ? 1000 : 20000);
     }
 }
@@ -326,6 +364,9 @@ mkboard_options(int argc, char **argv, mkboard_t *o, char **files)
         } else if (strcmp(argv[i], "--series") == 0) {
             o->series = 1;
 
+        } else if (strcmp(argv[i], "--wake") == 0) {
+            o->wake = 1;
+
         } else if (strcmp(argv[i], "--beat-ago") == 0) {
             o->beat_ago_ms = mkboard_number(argc, argv, &i);
 
@@ -359,8 +400,10 @@ main(int argc, char **argv)
     market_t           m;
     mkboard_t          o;
     render_t          *render;
+    tsd_wake_t        *wake;
     catalogue_t        catalogue;
     board_file_t       file;
+    struct event_base *base;
     marketd_config_t   config;
 
     memset(&o, 0, sizeof(o));
@@ -423,6 +466,9 @@ main(int argc, char **argv)
                    tsd_wall_ms() - o.beat_ago_ms);
     atomic_store(&m.writer.header->closed, (uint32_t) o.closed);
 
+    base = NULL;
+    wake = o.wake ? mkboard_wake(&m, file.path, &base) : NULL;
+
     if (board_file_publish(&file) != 0) {
         return 1;
     }
@@ -430,7 +476,12 @@ main(int argc, char **argv)
     (void) printf("%s\n", file.path);
     (void) fflush(stdout);
 
-    mkboard_serve(&m, &o);
+    mkboard_serve(&m, &o, base, wake);
+
+    if (wake) {
+        tsd_wake_free(wake);
+        event_base_free(base);
+    }
 
     render_free(render);
     series_free(m.series);
