@@ -49,7 +49,7 @@
 #include "trd_series.h"
 
 #define TRD_BOARD_MAGIC        "TRDBOARD"
-#define TRD_BOARD_LAYOUT       3
+#define TRD_BOARD_LAYOUT       4
 #define TRD_BOARD_HEADER_SIZE  4096
 #define TRD_BOARD_TRIES        8        /* of a reader before TRD_AGAIN */
 #define TRD_BOARD_MAX          65536    /* instruments, at the very most */
@@ -101,6 +101,8 @@ enum {
     TRD_PAGE_RECOMMENDATIONS,
     TRD_PAGE_SIGNALS_CARD,
     TRD_PAGE_PERFORMANCE,
+    TRD_PAGE_MAP,               /* of the binary signals, as trd_slots.h has
+                                   it: for its readers, on no route */
     TRD_PAGE_N
 };
 

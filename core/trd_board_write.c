@@ -359,6 +359,14 @@ trd_board_create(trd_board_writer_t *w, void *base, size_t size,
 }
 
 
+void
+trd_board_set_map(trd_board_writer_t *w, uint32_t version)
+{
+    w->header->map_version = version;
+    w->header->fixed_hash = trd_header_hash(w->header);
+}
+
+
 static void
 trd_board_journal_put(trd_board_writer_t *w, uint64_t seq, uint64_t what)
 {

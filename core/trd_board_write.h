@@ -67,6 +67,9 @@ trd_rc_t trd_board_create(trd_board_writer_t *w, void *base, size_t size,
     uint32_t n, uint64_t generation, uint64_t first_seq, int64_t now_ms,
     uint32_t pid, uint32_t *a, uint32_t *b) TRD_MUST_CHECK;
 
+/* The version of the binary map, 1 until told; before it is published. */
+void trd_board_set_map(trd_board_writer_t *w, uint32_t version);
+
 /* Publishes q in the slot; takes the next seq, stores it in q and journals. */
 void trd_board_put_quote(trd_board_writer_t *w, uint32_t instrument,
     trd_quote_t *q, trd_change_t change);

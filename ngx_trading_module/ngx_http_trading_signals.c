@@ -8,6 +8,7 @@
  */
 
 #include "ngx_http_trading_conf.h"
+#include "trd_slots.h"
 #include "trd_technical.h"
 
 #define NGX_HTTP_TRADING_MAP_SIZE  512      /* around the symbols */
@@ -18,6 +19,7 @@ static ngx_int_t ngx_http_trading_signals_class(
     ngx_http_trading_call_t *call);
 static ngx_uint_t ngx_http_trading_technical(ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_binary_map(ngx_http_trading_call_t *call);
+static ngx_int_t ngx_http_trading_no_version(ngx_http_trading_call_t *call);
 
 
 static ngx_http_trading_route_t  ngx_http_trading_signals_routes[] = {
@@ -143,46 +145,49 @@ ngx_http_trading_technical(ngx_http_trading_call_t *call)
 }
 
 
-/* which instrument stands where in /binary, for the map that there is now */
+/* which instrument stands where in /binary, now or in a version before */
 static ngx_int_t
 ngx_http_trading_binary_map(ngx_http_trading_call_t *call)
 {
-    uint32_t          i;
-    uint64_t          version;
-    trd_rc_t          rc;
-    trd_writer_t      w;
-    trd_instrument_t  in;
+    ngx_int_t                 rc;
+    uint64_t                  version;
+    trd_rc_t                  found;
+    trd_writer_t              w;
+    ngx_http_trading_body_t   body;
 
     if (ngx_http_trading_need(call, 0) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    rc = trd_parse_u64((char *) call->tail.data, call->tail.len, UINT32_MAX,
-                       &version);
+    found = trd_parse_u64((char *) call->tail.data, call->tail.len,
+                          UINT32_MAX, &version);
 
-    if (rc == TRD_ERROR) {
+    if (found == TRD_ERROR) {
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PATH,
                                      "a version of the map is a number");
     }
 
-    if (rc != TRD_OK || version != call->board->map_version) {
-        (void) ngx_http_trading_fail(call, NGX_HTTP_TRADING_UNKNOWN_VERSION,
-                                     "the map is of version %uD",
-                                     call->board->map_version);
-
-        trd_write_lit(&call->members, ",\"map_version\":");
-        trd_write_u64(&call->members, call->board->map_version);
-
-        return NGX_DECLINED;
+    if (found != TRD_OK) {
+        return ngx_http_trading_no_version(call);
     }
 
-    if (ngx_http_trading_unchanged(call, version)) {
-        return ngx_http_trading_not_modified(call);
+    rc = ngx_http_trading_page_read(call,
+                                    trd_board_page(call->board, TRD_PAGE_MAP,
+                                                   TRD_VARIANT_PLAIN),
+                                    &body);
+
+    if (rc == NGX_HTTP_TRADING_NO_PAGE) {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_BOARD,
+                                     "the market data is not rendered yet");
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (ngx_http_trading_writer(call, &w, NGX_HTTP_TRADING_MAP_SIZE
-                                          + (size_t) call->board->n
-                                            * (2 * sizeof(in.symbol) + 3))
+                                          + 3 * (body.buf->last
+                                                 - body.buf->pos))
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -190,22 +195,39 @@ ngx_http_trading_binary_map(ngx_http_trading_call_t *call)
 
     trd_write_lit(&w, "{\"map_version\":");
     trd_write_u64(&w, version);
-    trd_write_lit(&w, ",\"symbols\":[");
+    trd_write_lit(&w, ",\"symbols\":");
 
-    for (i = 0; i < call->board->n; i++) {
+    found = trd_slots_symbols((char *) body.buf->pos,
+                              body.buf->last - body.buf->pos, version, &w);
 
-        if (ngx_http_trading_instrument(call, i, &in) != NGX_OK) {
-            return NGX_DECLINED;
-        }
-
-        if (i) {
-            trd_write_lit(&w, ",");
-        }
-
-        trd_write_json_str(&w, in.symbol, ngx_strlen(in.symbol));
+    if (found == TRD_NOT_FOUND) {
+        return ngx_http_trading_no_version(call);
     }
 
-    trd_write_lit(&w, "]}");
+    if (found != TRD_OK) {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_BOARD,
+                                     "the map cannot be read");
+    }
+
+    if (ngx_http_trading_unchanged(call, version)) {
+        return ngx_http_trading_not_modified(call);
+    }
+
+    trd_write_lit(&w, "}");
 
     return ngx_http_trading_written(call, &w, version);
+}
+
+
+static ngx_int_t
+ngx_http_trading_no_version(ngx_http_trading_call_t *call)
+{
+    (void) ngx_http_trading_fail(call, NGX_HTTP_TRADING_UNKNOWN_VERSION,
+                                 "no such version of the map is known, the "
+                                 "newest is %uD", call->board->map_version);
+
+    trd_write_lit(&call->members, ",\"map_version\":");
+    trd_write_u64(&call->members, call->board->map_version);
+
+    return NGX_DECLINED;
 }

@@ -59,7 +59,7 @@ class Bench:
         return p
 
     def marketd(self, core, **env):
-        base = {"TRADING_RUN_DIR": self.dir,
+        base = {"TRADING_RUN_DIR": self.dir, "HISTORY_DIR": self.dir,
                 "INSTRUMENTS_FILE": env.pop("instruments",
                                             "instruments.json")}
         p = self.start([os.path.abspath("build/marketd")], core,

@@ -17,6 +17,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "binary_map.h"
 #include "board_file.h"
 #include "tsd_log.h"
 
@@ -289,6 +290,14 @@ board_file_create(board_file_t *f, market_t *m, const char *run_dir,
     f->statics_hash = board_file_statics(f, m);
 
     return 0;
+}
+
+
+void
+board_file_set_map(board_file_t *f, market_t *m)
+{
+    trd_board_set_map(&m->writer, m->map->slots.version);
+    f->statics_hash = board_file_statics(f, m);
 }
 
 

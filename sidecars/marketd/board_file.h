@@ -40,6 +40,10 @@ int board_file_create(board_file_t *f, market_t *m, const char *run_dir,
     const catalogue_t *catalogue, const char *catalogue_path,
     uint32_t capacity);
 void board_file_carry(board_file_t *f, market_t *m);
+
+/* Puts the version of m->map into the board. */
+void board_file_set_map(board_file_t *f, market_t *m);
+
 int board_file_publish(board_file_t *f);
 
 /* Is our board still the one under that name and whole, and, looked at every

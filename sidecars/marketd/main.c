@@ -21,6 +21,7 @@
 
 #include <curl/curl.h>
 
+#include "binary_map.h"
 #include "board_file.h"
 #include "market_tape.h"
 #include "render.h"
@@ -280,6 +281,24 @@ marketd_sources_init(marketd_t *d)
 }
 
 
+/* under the board's lock, so that there is one who writes the file */
+
+static int
+marketd_map_init(marketd_t *d)
+{
+    d->market.map = binary_map_open(&d->catalogue, d->config.history_dir,
+                                    d->market.writer.capacity, tsd_wall_ms());
+
+    if (d->market.map == NULL) {
+        return -1;
+    }
+
+    board_file_set_map(&d->file, &d->market);
+
+    return 0;
+}
+
+
 static int
 marketd_start(marketd_t *d)
 {
@@ -315,6 +334,7 @@ marketd_start(marketd_t *d)
     if (board_file_create(&d->file, &d->market, d->config.run_dir,
                           &d->catalogue, d->config.catalogue,
                           d->config.capacity) != 0
+        || marketd_map_init(d) != 0
         || market_init(&d->market, &d->config, &d->catalogue) != 0
         || marketd_loop_init(d) != 0)
     {

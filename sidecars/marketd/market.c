@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "binary_map.h"
 #include "market.h"
 #include "market_tape.h"
 #include "render.h"
@@ -45,7 +46,11 @@ market_init(market_t *m, const marketd_config_t *config,
     m->by_symbol = calloc(mask, sizeof(*m->by_symbol));
     m->symbol_mask = mask - 1;
 
-    if (m->states == NULL || m->by_symbol == NULL) {
+    if (m->map == NULL) {
+        m->map = binary_map_open(catalogue, NULL, n, 0);
+    }
+
+    if (m->states == NULL || m->by_symbol == NULL || m->map == NULL) {
         market_free(m);
         return -1;
     }
@@ -76,8 +81,10 @@ market_free(market_t *m)
 {
     free(m->states);
     free(m->by_symbol);
+    binary_map_free(m->map);
     m->states = NULL;
     m->by_symbol = NULL;
+    m->map = NULL;
 }
 
 

@@ -17,6 +17,7 @@
 #include "config.h"
 #include "tsd_tape.h"
 
+struct binary_map_s;
 struct render_s;
 struct series_s;
 
@@ -28,6 +29,7 @@ typedef struct market_s {
     trd_limits_t             limits;
     struct render_s         *render;
     struct series_s         *series;        /* candles and signals */
+    struct binary_map_s     *map;           /* whose bit is where */
     int64_t                  now_ms;        /* wall clock, or the virtual one;
                                                kept by market_clock() */
     int64_t                  now_us;        /* CLOCK_MONOTONIC, likewise */
@@ -44,7 +46,8 @@ typedef struct market_s {
 } market_t;
 
 /*
- * config, catalogue and an open writer must be set.  -1: no memory.
+ * config, catalogue and an open writer must be set.  A map that is not set is
+ * made here, for tools: the catalogue's order.  -1: no memory.
  */
 int market_init(market_t *m, const marketd_config_t *config,
     const catalogue_t *catalogue);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "binary_map.h"
 #include "pages.h"
 #include "trd_quote_json.h"
 #include "trd_version.h"
@@ -72,7 +73,8 @@ int
 pages_is_static(unsigned page)
 {
     return page == TRD_PAGE_SYMBOLS || page == TRD_PAGE_INSTRUMENTS
-           || page == TRD_PAGE_MARKET_CARD || page == TRD_PAGE_SIGNALS_CARD;
+           || page == TRD_PAGE_MARKET_CARD || page == TRD_PAGE_SIGNALS_CARD
+           || page == TRD_PAGE_MAP;
 }
 
 
@@ -325,14 +327,28 @@ pages_overview(const pages_t *p, trd_writer_t *w)
 }
 
 
+/* of a place of the map: its instrument's signal, or nobody's */
+
+static const char *
+pages_bit(const pages_t *p, uint32_t place, const char *none)
+{
+    int32_t  i;
+
+    i = p->m->map->at[place];
+
+    return i < 0 || !p->fragments[i].has_signal ? none
+           : p->fragments[i].signal.bullish ? "1" : "0";
+}
+
+
 static void
 pages_binary(const pages_t *p, trd_writer_t *w)
 {
-    uint32_t           i, n;
-    const fragment_t  *f;
+    uint32_t            i, n;
+    const trd_slots_t  *slots;
 
-    n = p->m->catalogue->n;
-    f = p->fragments;
+    slots = &p->m->map->slots;
+    n = slots->n;
 
     trd_write_lit(w, "{\"timestamp\":");
     trd_write_time(w, p->now_ms);
@@ -346,27 +362,30 @@ pages_binary(const pages_t *p, trd_writer_t *w)
 
     for (i = 0; i < n; i++) {
         trd_write_str(w, i ? "," : "");
-        trd_write_str(w, !f[i].has_signal ? "null"
-                         : f[i].signal.bullish ? "1" : "0");
+        trd_write_str(w, pages_bit(p, i, "null"));
     }
 
     trd_write_lit(w, "],\"binary_string\":\"");
 
     for (i = 0; i < n; i++) {
-        trd_write_str(w, !f[i].has_signal ? "-"
-                         : f[i].signal.bullish ? "1" : "0");
+        trd_write_str(w, pages_bit(p, i, "-"));
     }
 
     trd_write_lit(w, "\",\"symbols\":[");
 
     for (i = 0; i < n; i++) {
-        const char  *s = p->m->catalogue->instruments[i].symbol;
-
         trd_write_str(w, i ? "," : "");
-        trd_write_json_str(w, s, strlen(s));
+
+        if (p->m->map->at[i] < 0) {
+            trd_write_lit(w, "null");
+
+        } else {
+            trd_write_json_str(w, slots->slot[i].symbol,
+                               strlen(slots->slot[i].symbol));
+        }
     }
 
-    pages_u64(w, "],\"map_version\":", p->m->writer.header->map_version);
+    pages_u64(w, "],\"map_version\":", slots->version);
     trd_write_lit(w, "}");
 }
 
@@ -664,6 +683,10 @@ pages_write(const pages_t *p, unsigned page, trd_writer_t *w)
 
     case TRD_PAGE_RECOMMENDATIONS:
         pages_recommendations(p, w);
+        break;
+
+    case TRD_PAGE_MAP:
+        trd_slots_write(&p->m->map->slots, w);
         break;
 
     case TRD_PAGE_PERFORMANCE:

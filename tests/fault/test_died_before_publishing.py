@@ -28,6 +28,7 @@ class DiedBeforePublishing(unittest.TestCase):
         process = subprocess.Popen(
             [str(MARKETD)], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
             env=dict(settings, TRADING_RUN_DIR=run, PATH=os.environ['PATH'],
+                     HISTORY_DIR=run,
                      INSTRUMENTS_FILE=str(ROOT / 'instruments.json')))
         try:
             process.wait(wait)

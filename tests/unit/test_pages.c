@@ -544,6 +544,12 @@ check_page(const market_fixture_t *f, const oracle_t *o, unsigned page)
                                               "technical")), 6);
         break;
 
+    case TRD_PAGE_MAP:
+        check_int(p, "first", 1);
+        check_int(p, "version", 1);
+        assert_int_equal(json_array_size(get(p, "slots")), N);
+        break;
+
     case TRD_PAGE_MARKET_CARD:
     case TRD_PAGE_SIGNALS_CARD:
         check_int(p, "instruments", N);
