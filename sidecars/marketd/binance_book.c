@@ -20,6 +20,7 @@
  * it is there, for the differences of that time are kept as well.
  *
  * Partial books (depth20) need none of this: each replaces the one before.
+ * They, too, are taken off the board with the connection that brought them.
  */
 
 #include <stdio.h>
@@ -116,7 +117,31 @@ binance_book_put(binance_market_t *k, uint32_t i)
     out.asks = level[TRD_BOOK_ASK];
 
     o->published_ms = tsd_mono_ms();
+    o->shown = out.nbids != 0 || out.nasks != 0;
     series_book(m, k->b->source->instruments[i], &out);
+}
+
+
+/* An empty one takes its place. */
+static void
+binance_book_withdraw(binance_market_t *k, uint32_t i)
+{
+    market_t          *m = k->b->source->market;
+    binance_book_t    *o = k->items[i].book;
+    trd_level_t        empty = { 0, 0 };
+    trd_board_book_t   none;
+
+    if (!o->shown) {
+        return;
+    }
+
+    memset(&none, 0, sizeof(none));
+    none.received_ms = m->now_ms;
+    none.bids = none.asks = &empty;
+
+    o->shown = 0;
+    o->published_ms = tsd_mono_ms();
+    series_book(m, k->b->source->instruments[i], &none);
 }
 
 
@@ -174,7 +199,7 @@ binance_book_on_timer(evutil_socket_t fd, short what, void *arg)
 
         o->dirty = 0;
 
-        if (o->live || k->depth == BINANCE_DEPTH_PARTIAL) {
+        if (o->live || o->book.state == TRD_BOOK_PARTIAL) {
             binance_book_put(k, i);
         }
     }
@@ -266,15 +291,13 @@ binance_book_live(binance_market_t *k, uint32_t i)
 void
 binance_book_lose(binance_market_t *k, uint32_t i, const char *why)
 {
-    int64_t            now = tsd_mono_ms();
-    uint32_t           shift;
-    market_t          *m = k->b->source->market;
-    binance_book_t    *o = k->items[i].book;
-    trd_level_t        empty = { 0, 0 };
-    trd_board_book_t   none;
+    int64_t          now = tsd_mono_ms();
+    uint32_t         shift;
+    binance_book_t  *o = k->items[i].book;
 
     trd_book_reset(&o->book);
     o->best_id = 0;
+    binance_book_withdraw(k, i);
 
     if (k->depth != BINANCE_DEPTH_DIFF) {
         return;
@@ -287,12 +310,6 @@ binance_book_lose(binance_market_t *k, uint32_t i, const char *why)
         if (now - o->live_ms >= BOOK_GOOD_MS) {
             o->attempt = 0;
         }
-
-        memset(&none, 0, sizeof(none));
-        none.received_ms = m->now_ms;
-        none.bids = none.asks = &empty;
-        o->published_ms = now;
-        series_book(m, k->b->source->instruments[i], &none);
     }
 
     o->ask_ms = now;

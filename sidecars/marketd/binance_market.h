@@ -49,6 +49,7 @@ typedef struct {
     uint8_t     live;           /* in step with the stream */
     uint8_t     thin;           /* too few levels left that are certain */
     uint8_t     dirty;          /* to be published when its time has come */
+    uint8_t     shown;          /* there are levels on the board */
 } binance_book_t;
 
 typedef struct {
