@@ -6,11 +6,12 @@
  * board has room for at the start, and after a gap those that it touches.
  *
  * The shortest interval comes first and of all instruments, since the open
- * candles of the longer ones are folded from it.  A candle whose time is not
- * over is of no use from REST, which does not say what its last trade was:
- * the kline stream brings it when it closes, and without that stream it is
- * asked for again then.  A longer candle is asked for only if one closed
- * since; else folding heals it.
+ * candles of the longer ones are folded from it; but what failed comes after
+ * what failed less often, so that one bad answer does not stop the rest.  A
+ * candle whose time is not over is of no use from REST, which does not say
+ * what its last trade was: the kline stream brings it when it closes, and
+ * without that stream it is asked for again then.  A longer candle is asked
+ * for only if one closed since; else folding heals it.
  */
 
 #include <string.h>
@@ -94,7 +95,7 @@ binance_fill_want(binance_market_t *k, const uint8_t *unlisted,
 {
     int64_t          now, since;
     uint32_t         i;
-    unsigned         n;
+    unsigned         n, least;
     binance_item_t  *item;
 
     if (k->wanted == 0) {
@@ -102,6 +103,7 @@ binance_fill_want(binance_market_t *k, const uint8_t *unlisted,
     }
 
     now = tsd_wall_ms();
+    least = UINT8_MAX + 1;
 
     for (n = 0; n < TRD_INTERVALS; n++) {
         for (i = 0; i < k->n; i++) {
@@ -120,16 +122,24 @@ binance_fill_want(binance_market_t *k, const uint8_t *unlisted,
                 continue;
             }
 
-            f->i = i;
-            f->interval = n;
-            f->since_ms = since;
-            binance_fill_plan(k, f, now);
+            /* what failed waits until the others have had their turn */
 
-            return 1;
+            if (item->fill_failed[n] < least) {
+                least = item->fill_failed[n];
+                f->i = i;
+                f->interval = n;
+                f->since_ms = since;
+            }
         }
     }
 
-    return 0;
+    if (least > UINT8_MAX) {
+        return 0;
+    }
+
+    binance_fill_plan(k, f, now);
+
+    return 1;
 }
 
 
@@ -161,6 +171,9 @@ binance_fill_more(binance_market_t *k, const binance_fill_t *f,
 void
 binance_fill_failed(binance_market_t *k, const binance_fill_t *f)
 {
+    uint8_t  *failed = &k->items[f->i].fill_failed[f->interval];
+
+    *failed += *failed < UINT8_MAX;
     binance_fill_more(k, f, f->since_ms, 0);
 }
 
@@ -196,6 +209,8 @@ binance_fill_take(binance_market_t *k, const binance_fill_t *f,
         market_refuse(m, k->b->source->stats, TRD_REFUSED_PARSE, body, len);
         return -1;
     }
+
+    k->items[f->i].fill_failed[f->interval] = 0;
 
     for (i = 0; i < n; i++) {
         series_candle(m, k->b->source->instruments[f->i], f->interval,

@@ -61,6 +61,7 @@ typedef struct {
                                                    here on, 0 = from ever,
                                                    -1 = none are */
     int64_t          due_ms[TRD_INTERVALS];     /* wall clock: not before */
+    uint8_t          fill_failed[TRD_INTERVALS];    /* times in a row */
 } binance_item_t;
 
 struct binance_market_s {

@@ -12,10 +12,10 @@
  * tried again: after a back-off, when the exchange says so (429, 418), or
  * when the next minute has begun (weight).
  *
- * Snapshots of books and candles come after those, by turns, from whoever
- * wants them (binance_market.h).  They are paced: weight for them accrues
- * over the minute, so that a start with five hundred instruments is no burst
- * and leaves room for the tickers of a reconnect.
+ * Snapshots of books and candles come after those and between their tries, by
+ * turns, from whoever wants them (binance_market.h).  They are paced: weight
+ * for them accrues over the minute, so that a start with five hundred
+ * instruments is no burst and leaves room for the tickers of a reconnect.
  */
 
 #include <jansson.h>
@@ -65,6 +65,7 @@ struct binance_rest_s {
     uint8_t             restart;        /* asked for while one is under way */
     uint8_t            *unlisted;       /* by symbol: leave it out */
     int64_t             hold_ms;        /* monotonic: not before */
+    int64_t             fast_hold_ms;   /* ... for tickers and exchangeInfo */
     int64_t             slow_hold_ms;   /* ... for what is paced */
     int64_t             slow_weight;    /* that may be spent, in thousandths */
     int64_t             slow_ms;        /* ... as of then */
@@ -383,7 +384,7 @@ binance_rest_failed(binance_rest_t *r, const http_answer_t *answer,
         r->slow_hold_ms = tsd_mono_ms() + ms;
 
     } else {
-        r->hold_ms = tsd_mono_ms() + ms;
+        r->fast_hold_ms = tsd_mono_ms() + ms;
     }
 
     tsd_log_limited(&r->limiter, TSD_LOG_WARN, "rest_failed",
@@ -476,17 +477,39 @@ binance_rest_on_answer(void *ctx, const http_answer_t *answer)
 }
 
 
-/* What is next, left where it is; 0: nothing. */
+/* ms until it may be asked for */
+static int64_t
+binance_rest_delay(binance_rest_t *r, const rest_job_t *job)
+{
+    int64_t  ms, own;
+
+    own = binance_rest_slow(job) ? r->slow_hold_ms : r->fast_hold_ms;
+    ms = (own > r->hold_ms ? own : r->hold_ms) - tsd_mono_ms();
+
+    if (ms > 0) {
+        return ms;
+    }
+
+    ms = binance_rest_wait(r, binance_rest_weight(job));
+
+    if (ms > 0) {
+        tsd_log_limited(&r->limiter, TSD_LOG_WARN, "rest_paused",
+                        "source=binance weight=%lld for_ms=%lld",
+                        (long long) r->used_weight, (long long) ms);
+        return ms;
+    }
+
+    return binance_rest_slow(job)
+           ? binance_rest_pace(r, binance_rest_weight(job)) : 0;
+}
+
+
+/* A snapshot of a book or candles that somebody wants; 0: nobody does. */
 static int
-binance_rest_pick(binance_rest_t *r, rest_job_t *job)
+binance_rest_pick_slow(binance_rest_t *r, rest_job_t *job)
 {
     int32_t            i;
     binance_market_t  *k = r->b->market;
-
-    if (r->njobs) {
-        *job = r->jobs[r->njobs - 1];
-        return 1;
-    }
 
     memset(job, 0, sizeof(*job));
     job->n = 1;
@@ -511,34 +534,26 @@ binance_rest_pick(binance_rest_t *r, rest_job_t *job)
 }
 
 
-/* ms until it may be asked for */
-static int64_t
-binance_rest_delay(binance_rest_t *r, const rest_job_t *job)
+/*
+ * What is next, left where it is; 0: nothing.  While a failed ticker waits to
+ * be tried again the market goes on: it may fail for as long as it likes.
+ */
+static int
+binance_rest_pick(binance_rest_t *r, rest_job_t *job)
 {
-    int64_t  ms, slow;
-
-    ms = r->hold_ms - tsd_mono_ms();
-
-    if (binance_rest_slow(job)) {
-        slow = r->slow_hold_ms - tsd_mono_ms();
-        ms = slow > ms ? slow : ms;
+    if ((r->njobs == 0 || tsd_mono_ms() < r->fast_hold_ms)
+        && binance_rest_pick_slow(r, job)
+        && (r->njobs == 0 || binance_rest_delay(r, job) == 0))
+    {
+        return 1;
     }
 
-    if (ms > 0) {
-        return ms;
+    if (r->njobs) {
+        *job = r->jobs[r->njobs - 1];
+        return 1;
     }
 
-    ms = binance_rest_wait(r, binance_rest_weight(job));
-
-    if (ms > 0) {
-        tsd_log_limited(&r->limiter, TSD_LOG_WARN, "rest_paused",
-                        "source=binance weight=%lld for_ms=%lld",
-                        (long long) r->used_weight, (long long) ms);
-        return ms;
-    }
-
-    return binance_rest_slow(job)
-           ? binance_rest_pace(r, binance_rest_weight(job)) : 0;
+    return 0;
 }
 
 

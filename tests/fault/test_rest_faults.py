@@ -80,6 +80,111 @@ class Depth(Rest):
         self.feed.act('accept')
         self.book(5)
 
+    def test_books_come_although_tickers_are_refused(self):
+        self.start('bookTicker,depth@100ms', BINANCE_BACKFILL=0)
+        self.book()
+        self.feed.act('rest_status', status=500, count=100000, path=TICKER)
+        self.feed.act('cut')
+        wait_for(lambda: len(self.calls(TICKER)) > 4, 'tickers are refused')
+        self.book(5)
+
+    def lost(self, ask, path=DEPTH):
+        """The connection is cut and back; how often path was asked then."""
+        before = len(self.calls(path))
+        ask()
+        self.feed.act('cut')
+        wait_for(lambda: len(self.calls(path)) > before, 'it is asked for')
+        return before
+
+    def test_every_fault_is_outlived_and_none_is_shown(self):
+        self.start('bookTicker,depth@100ms', BINANCE_BACKFILL=0)
+        self.book()
+        for kind in BODIES:
+            before = self.lost(lambda k=kind: self.feed.act(
+                'rest_body', kind=k, count=2, path=DEPTH))
+            self.feed.wait(lambda _, b=before: len(self.calls(DEPTH))
+                           >= b + 3, 10)
+            self.book(10)
+        for status, after in STATUSES:
+            before = self.lost(lambda s=status, a=after: self.feed.act(
+                'rest_status', status=s, retry_after=a, path=DEPTH))
+            self.book(10)
+            calls = self.calls(DEPTH)[before:]
+            self.assertEqual(calls[0]['status'], status)
+            if after:
+                self.assertGreaterEqual(calls[1]['time'] - calls[0]['time'],
+                                        after)
+        self.followed_nowhere()
+
+    def followed_nowhere(self):
+        self.assertFalse(any('redirected' in call['target'] for call
+                             in self.feed.status()['rest_calls']))
+
+    def test_slow_and_of_another_type_is_as_good(self):
+        self.start('bookTicker,depth@100ms', BINANCE_BACKFILL=0)
+        self.book()
+        for kind in ('slow', 'content_type', 'chunked'):
+            before = self.lost(lambda k=kind: self.feed.act(
+                'rest_body', kind=k, delay_ms=0.1, path=DEPTH))
+            self.book(20)
+            self.assertEqual(self.calls(DEPTH)[before]['body'], kind)
+
+
+class Candles(Rest):
+
+    def start(self, streams='trade,bookTicker', **env):
+        super().start(streams, **env)
+        wait_for(lambda: len(self.calls(KLINES)) >= 12, 'all at the start')
+
+    def asked(self, symbol):
+        return [call for call in self.calls(KLINES)
+                if f'symbol={symbol}&interval=1m' in call['target']]
+
+    def gap(self):
+        total = self.feed.status()['connections_total']
+        self.feed.act('cut')
+        self.feed.wait(lambda s: s['connections_total'] > total, 5)
+
+    def test_one_that_is_refused_does_not_stop_the_others(self):
+        self.start()
+        for first, other in (('BTCUSDT', 'ETHUSDT'), ('ETHUSDT', 'BTCUSDT')):
+            self.feed.act('rest_reset')
+            self.feed.act('rest_status', status=500, count=100000,
+                          path=KLINES, query=f'symbol={first}')
+            refused, fine = len(self.asked(first)), len(self.asked(other))
+            self.gap()
+            wait_for(lambda n=fine, o=other: len(self.asked(o)) > n,
+                     f'{other} is asked for', 5)
+            wait_for(lambda n=refused, f=first: len(self.asked(f)) > n + 3,
+                     f'{first} is tried again', 5)
+
+    def test_every_fault_is_tried_again(self):
+        self.start()
+        for kind in BODIES:
+            before = len(self.asked('BTCUSDT'))
+            refused = self.stack.source()['refused']['parse']
+            self.feed.act('rest_body', kind=kind, count=1, path=KLINES,
+                          query='symbol=BTCUSDT')
+            self.gap()
+            wait_for(lambda b=before: len(self.asked('BTCUSDT')) >= b + 2,
+                     f'again after {kind}', 10)
+            self.assertEqual(self.asked('BTCUSDT')[before]['body'], kind)
+            if kind not in ('truncated', 'huge'):
+                self.assertGreater(self.stack.source()['refused']['parse'],
+                                   refused, kind)
+        for status, after in STATUSES:
+            before = len(self.asked('BTCUSDT'))
+            self.feed.act('rest_status', status=status, retry_after=after,
+                          path=KLINES, query='symbol=BTCUSDT')
+            self.gap()
+            wait_for(lambda b=before: len(self.asked('BTCUSDT')) >= b + 2,
+                     f'again after {status}', 10)
+            calls = self.asked('BTCUSDT')[before:]
+            self.assertEqual(calls[0]['status'], status)
+            if after:
+                self.assertGreaterEqual(calls[1]['time'] - calls[0]['time'],
+                                        after)
+
 
 if __name__ == '__main__':
     unittest.main()

@@ -234,18 +234,20 @@ class Control:
     # REST
 
     async def do_rest_status(self, status, retry_after=None, count=1,
-                             path=None, location=None):
-        """The next count calls (to path) get this status."""
+                             path=None, query=None, location=None):
+        """The next count calls (to path, with that in the query) get this
+        status."""
         self.rest.faults.append({
             'status': status, 'retry_after': retry_after, 'count': count,
-            'path': path, 'location': location})
+            'path': path, 'query': query, 'location': location})
 
-    async def do_rest_body(self, kind, count=1, path=None, delay_ms=1):
+    async def do_rest_body(self, kind, count=1, path=None, query=None,
+                           delay_ms=1):
         """The next count calls get a broken body; kinds in faults.py."""
         if kind not in faults.REST_BODIES:
             raise ValueError(f'kinds: {", ".join(faults.REST_BODIES)}')
         self.rest.faults.append({'body': kind, 'count': count, 'path': path,
-                                 'delay_ms': delay_ms})
+                                 'query': query, 'delay_ms': delay_ms})
 
     async def do_rest_delay(self, seconds, count=1, path=None, made=False):
         """The next count calls are answered late; made: with what there was

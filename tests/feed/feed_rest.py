@@ -135,10 +135,11 @@ class Rest:
         self.calls = deque(maxlen=500)
         self.total = 0
 
-    def take_fault(self, path):
+    def take_fault(self, path, query=''):
         """The fault meant for this call, if any is waiting."""
         for fault in self.faults:
-            if fault.get('path') in (None, path):
+            if fault.get('path') in (None, path) \
+                    and (fault.get('query') or '') in query:
                 fault['count'] -= 1
                 if fault['count'] <= 0:
                     self.faults.remove(fault)

@@ -236,7 +236,7 @@ class App:
         await self.hub.serve(reader, writer, request)
 
     async def _rest(self, writer, request):
-        fault = self.rest.take_fault(request.path)
+        fault = self.rest.take_fault(request.path, request.query)
         late = 0
         if fault and 'seconds' in fault:
             if fault['made']:
