@@ -191,6 +191,20 @@ ngx_http_trading_board_failing(ngx_http_trading_main_conf_t *mcf,
 }
 
 
+/* lapped by the writer: not harmed, and the next reader may be luckier */
+void
+ngx_http_trading_board_unread(ngx_http_trading_main_conf_t *mcf,
+    ngx_log_t *log, trd_rc_t rc, const char *what)
+{
+    if (rc == TRD_AGAIN) {
+        ngx_http_trading_count_event(mcf, NGX_HTTP_TRADING_C_TORN);
+        return;
+    }
+
+    ngx_http_trading_board_failing(mcf, log, what);
+}
+
+
 /* Unmaps with the cycle: a worker's, or the only process's at a reload. */
 ngx_int_t
 ngx_http_trading_board_cleanup(ngx_conf_t *cf,

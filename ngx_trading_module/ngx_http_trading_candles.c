@@ -101,6 +101,7 @@ ngx_http_trading_candles_read(ngx_http_trading_call_t *call,
     ngx_http_trading_candles_t *cs)
 {
     int64_t                        end_ms;
+    trd_rc_t                       rc;
     uint32_t                       limit;
     ngx_http_request_t            *r;
     ngx_http_trading_main_conf_t  *mcf;
@@ -131,17 +132,19 @@ ngx_http_trading_candles_read(ngx_http_trading_call_t *call,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (limit == 0
-        || trd_board_candles(call->board, cs->number, cs->interval, end_ms,
-                             limit, cs->candles, &cs->n)
-           == TRD_OK)
-    {
+    if (limit == 0) {
+        return NGX_OK;
+    }
+
+    rc = trd_board_candles(call->board, cs->number, cs->interval, end_ms,
+                           limit, cs->candles, &cs->n);
+    if (rc == TRD_OK) {
         return NGX_OK;
     }
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_trading_module);
 
-    ngx_http_trading_board_failing(mcf, r->connection->log, "a candle");
+    ngx_http_trading_board_unread(mcf, r->connection->log, rc, "a candle");
 
     return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_BOARD,
                                  "the market data cannot be read");

@@ -70,6 +70,8 @@ ngx_flag_t ngx_http_trading_board_lost(ngx_http_trading_main_conf_t *mcf);
 ngx_flag_t ngx_http_trading_board_whole(ngx_http_trading_main_conf_t *mcf);
 void ngx_http_trading_board_failing(ngx_http_trading_main_conf_t *mcf,
     ngx_log_t *log, const char *what);
+void ngx_http_trading_board_unread(ngx_http_trading_main_conf_t *mcf,
+    ngx_log_t *log, trd_rc_t rc, const char *what);
 ngx_int_t ngx_http_trading_board_cleanup(ngx_conf_t *cf,
     ngx_http_trading_main_conf_t *mcf);
 

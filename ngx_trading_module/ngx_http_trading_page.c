@@ -235,7 +235,7 @@ ngx_http_trading_page_read(ngx_http_trading_call_t *call,
         }
     }
 
-    ngx_http_trading_board_failing(mcf, r->connection->log, "a page");
+    ngx_http_trading_board_unread(mcf, r->connection->log, rc, "a page");
 
     return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_BOARD,
                                  "the market data cannot be read");

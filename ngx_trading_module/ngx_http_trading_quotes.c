@@ -189,13 +189,7 @@ ngx_http_trading_age_check(ngx_http_trading_call_t *call,
         r = call->request;
         mcf = ngx_http_get_module_main_conf(r, ngx_http_trading_module);
 
-        if (rc == TRD_AGAIN) {          /* lapped by the writer, not harmed */
-            ngx_http_trading_count_event(mcf, NGX_HTTP_TRADING_C_TORN);
-
-        } else {
-            ngx_http_trading_board_failing(mcf, r->connection->log,
-                                           "a quote");
-        }
+        ngx_http_trading_board_unread(mcf, r->connection->log, rc, "a quote");
 
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_BOARD,
                                      "the market data cannot be read");

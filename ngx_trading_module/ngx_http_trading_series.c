@@ -26,7 +26,7 @@ typedef struct {
 static ngx_int_t ngx_http_trading_subject(ngx_http_trading_call_t *call,
     ngx_http_trading_subject_t *subject);
 static ngx_int_t ngx_http_trading_series_fail(ngx_http_trading_call_t *call,
-    const char *what);
+    trd_rc_t rc, const char *what);
 static void ngx_http_trading_series_head(trd_writer_t *w,
     const trd_instrument_t *in);
 
@@ -36,6 +36,7 @@ ngx_http_trading_trades(ngx_http_trading_call_t *call)
 {
     uint32_t                     n, limit;
     uint64_t                     tag, missed;
+    trd_rc_t                     rc;
     trd_trade_t                 *trades;
     trd_writer_t                 w;
     ngx_http_trading_subject_t   subject;
@@ -55,12 +56,12 @@ ngx_http_trading_trades(ngx_http_trading_call_t *call)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (limit
-        && trd_board_trades(call->board, subject.number, 0, limit, trades, &n,
-                            &missed)
-           != TRD_OK)
-    {
-        return ngx_http_trading_series_fail(call, "a trade");
+    rc = limit ? trd_board_trades(call->board, subject.number, 0, limit,
+                                  trades, &n, &missed)
+               : TRD_OK;
+
+    if (rc != TRD_OK) {
+        return ngx_http_trading_series_fail(call, rc, "a trade");
     }
 
     tag = trd_trades_hash(trades, n);
@@ -124,7 +125,7 @@ ngx_http_trading_depth(ngx_http_trading_call_t *call)
     }
 
     if (rc != TRD_OK) {
-        return ngx_http_trading_series_fail(call, "an order book");
+        return ngx_http_trading_series_fail(call, rc, "an order book");
     }
 
     tag = trd_book_hash(&book);
@@ -164,7 +165,8 @@ ngx_http_trading_subject(ngx_http_trading_call_t *call,
 
 
 static ngx_int_t
-ngx_http_trading_series_fail(ngx_http_trading_call_t *call, const char *what)
+ngx_http_trading_series_fail(ngx_http_trading_call_t *call, trd_rc_t rc,
+    const char *what)
 {
     ngx_http_request_t            *r;
     ngx_http_trading_main_conf_t  *mcf;
@@ -172,7 +174,7 @@ ngx_http_trading_series_fail(ngx_http_trading_call_t *call, const char *what)
     r = call->request;
     mcf = ngx_http_get_module_main_conf(r, ngx_http_trading_module);
 
-    ngx_http_trading_board_failing(mcf, r->connection->log, what);
+    ngx_http_trading_board_unread(mcf, r->connection->log, rc, what);
 
     return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_BOARD,
                                  "the market data cannot be read");

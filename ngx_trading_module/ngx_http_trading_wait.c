@@ -103,15 +103,22 @@ static ngx_int_t
 ngx_http_trading_wait_over(ngx_http_trading_call_t *call,
     uint32_t instrument)
 {
+    trd_rc_t                       rc;
     trd_quote_t                    quote;
     ngx_http_request_t            *r;
     ngx_http_trading_main_conf_t  *mcf;
 
-    if (trd_board_quote(call->board, instrument, &quote) != TRD_OK) {
+    rc = trd_board_quote(call->board, instrument, &quote);
+
+    if (rc != TRD_OK) {
         r = call->request;
         mcf = ngx_http_get_module_main_conf(r, ngx_http_trading_module);
 
-        ngx_http_trading_board_failing(mcf, r->connection->log, "a quote");
+        ngx_http_trading_board_unread(mcf, r->connection->log, rc, "a quote");
+
+        if (rc == TRD_AGAIN) {
+            return NGX_AGAIN;           /* the next look has better luck */
+        }
 
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_BOARD,
                                      "the market data cannot be read");
@@ -128,6 +135,7 @@ ngx_http_trading_wait_over(ngx_http_trading_call_t *call,
 }
 
 
+/* by the quote that was looked at: its page is rendered a moment later */
 static ngx_int_t
 ngx_http_trading_wait_answer(ngx_http_trading_call_t *call,
     uint32_t instrument, ngx_flag_t timed_out)
@@ -141,14 +149,7 @@ ngx_http_trading_wait_answer(ngx_http_trading_call_t *call,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (call->args.display
-        || ngx_http_trading_given(call, TRD_PARAM_FIELDS)
-        || ngx_http_trading_given(call, TRD_PARAM_MAX_AGE_MS))
-    {
-        return ngx_http_trading_quote(call, instrument);
-    }
-
-    return ngx_http_trading_entry(call, instrument, TRD_ENTRY_QUOTE);
+    return ngx_http_trading_quote(call, instrument);
 }
 
 

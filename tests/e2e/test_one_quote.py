@@ -17,6 +17,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -84,6 +85,19 @@ class OneQuote(unittest.TestCase):
         with Stack(env={'SIMULATOR_RATE': 200}) as stack:
             got = self.read(stack, min(READS, 100000), 20)
             self.assertGreater(got['compared'], 2 * got['objects'])
+
+    def test_a_wait_ends_with_a_newer_quote_though_its_page_is_not_there(self):
+        with Stack(env={'SIMULATOR_RATE': 20000,
+                        'PAGE_INTERVAL_US': 100000}) as stack:
+            client, seq, end = stack.client(), 0, time.monotonic() + 2
+            while time.monotonic() < end:
+                answer = client.ask(f'/market/prices/BTC?after_seq={seq}')
+                self.assertEqual(answer.status, 200)
+                self.assertNotIn('x-timed-out', answer.headers)
+                quote = answer.json()
+                self.assertGreater(quote['seq'], seq)
+                seq = quote['seq']
+                self.assertIn(f'-{seq:x}"', answer.headers['etag'])
 
     def test_detector_shows_a_difference(self):
         # the market is stood on its head behind the readers' backs: marketd
