@@ -49,7 +49,7 @@
 #include "trd_series.h"
 
 #define TRD_BOARD_MAGIC        "TRDBOARD"
-#define TRD_BOARD_LAYOUT       4
+#define TRD_BOARD_LAYOUT       5
 #define TRD_BOARD_HEADER_SIZE  4096
 #define TRD_BOARD_TRIES        8        /* of a reader before TRD_AGAIN */
 #define TRD_BOARD_MAX          65536    /* instruments, at the very most */
@@ -83,6 +83,15 @@ enum {
     TRD_ENTRY_N
 };
 
+/* what the technical model has of the whole market, of each timeframe */
+enum {
+    TRD_TECHNICAL_BINARY = 0,
+    TRD_TECHNICAL_BINARY_STREAM,
+    TRD_TECHNICAL_ANALYSIS,
+    TRD_TECHNICAL_RECOMMENDATIONS,
+    TRD_TECHNICAL_N
+};
+
 /* pages of the whole market */
 enum {
     TRD_PAGE_PRICES = 0,
@@ -103,7 +112,8 @@ enum {
     TRD_PAGE_PERFORMANCE,
     TRD_PAGE_MAP,               /* of the binary signals, as trd_slots.h has
                                    it: for its readers, on no route */
-    TRD_PAGE_N
+    TRD_PAGE_TECHNICAL,         /* + timeframe * TRD_TECHNICAL_N + which */
+    TRD_PAGE_N = TRD_PAGE_TECHNICAL + TRD_INTERVALS * TRD_TECHNICAL_N
 };
 
 enum {

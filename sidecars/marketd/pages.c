@@ -10,6 +10,7 @@
 #include "binary_map.h"
 #include "pages.h"
 #include "trd_quote_json.h"
+#include "trd_technical.h"
 #include "trd_version.h"
 
 
@@ -112,8 +113,26 @@ pages_rank(const pages_t *p, uint32_t *top, uint32_t *n, uint32_t instrument,
 }
 
 
+/* the instrument's signal of the model that the pages are of; NULL: none */
+
+static const trd_signal_t *
+pages_signal(const pages_t *p, uint32_t instrument)
+{
+    const fragment_t  *f;
+
+    if (p->timeframe != PAGES_THRESHOLD) {
+        return pages_technical_signal(p->m, instrument,
+                                      (unsigned) p->timeframe);
+    }
+
+    f = &p->fragments[instrument];
+
+    return f->has_signal ? &f->signal : NULL;
+}
+
+
 static void
-pages_count(pages_class_t *c, const trd_quote_t *q, const fragment_t *f)
+pages_count(pages_class_t *c, const trd_quote_t *q, const trd_signal_t *s)
 {
     c->total++;
 
@@ -125,32 +144,36 @@ pages_count(pages_class_t *c, const trd_quote_t *q, const fragment_t *f)
         c->flat += q->change_e8 == 0;
     }
 
-    if (f->has_signal) {
+    if (s) {
         c->signals++;
-        c->bullish += f->signal.bullish;
-        c->bearish += !f->signal.bullish;
-        c->kinds[f->signal.kind]++;
+        c->bullish += s->bullish;
+        c->bearish += !s->bullish;
+        c->kinds[s->kind]++;
     }
 }
 
 
 void
-pages_begin(pages_t *p, const market_t *m, const fragment_t *fragments)
+pages_begin(pages_t *p, const market_t *m, const fragment_t *fragments,
+    int timeframe)
 {
-    uint32_t            i;
-    const trd_quote_t  *q;
+    uint32_t             i;
+    const trd_quote_t   *q;
+    const trd_signal_t  *s;
 
     memset(p, 0, sizeof(*p));
     p->m = m;
     p->fragments = fragments;
+    p->timeframe = timeframe;
     p->now_ms = m->now_ms;
 
     for (i = 0; i < m->catalogue->n; i++) {
         q = &m->states[i].quote;
+        s = pages_signal(p, i);
 
-        pages_count(&p->all, q, &fragments[i]);
+        pages_count(&p->all, q, s);
         pages_count(&p->by_class[m->catalogue->instruments[i].asset_class], q,
-                    &fragments[i]);
+                    s);
 
         if (q->has & TRD_HAS_CHANGE) {
             pages_rank(p, p->gainers, &p->ngainers, i, 1);
@@ -197,6 +220,20 @@ pages_sentiment(const pages_class_t *c)
     }
 
     return c->bullish > c->bearish ? "BULLISH" : "BEARISH";
+}
+
+
+static void
+pages_model(const pages_t *p, trd_writer_t *w)
+{
+    if (p->timeframe == PAGES_THRESHOLD) {
+        trd_write_lit(w, ",\"model\":\"threshold\"");
+        return;
+    }
+
+    trd_write_lit(w, ",\"model\":\"technical\",\"timeframe\":\"");
+    trd_write_str(w, trd_timeframe_name((unsigned) p->timeframe));
+    trd_write_lit(w, "\"");
 }
 
 
@@ -332,12 +369,13 @@ pages_overview(const pages_t *p, trd_writer_t *w)
 static const char *
 pages_bit(const pages_t *p, uint32_t place, const char *none)
 {
-    int32_t  i;
+    int32_t              i;
+    const trd_signal_t  *s;
 
     i = p->m->map->at[place];
+    s = i < 0 ? NULL : pages_signal(p, (uint32_t) i);
 
-    return i < 0 || !p->fragments[i].has_signal ? none
-           : p->fragments[i].signal.bullish ? "1" : "0";
+    return s == NULL ? none : s->bullish ? "1" : "0";
 }
 
 
@@ -353,6 +391,7 @@ pages_binary(const pages_t *p, trd_writer_t *w)
     trd_write_lit(w, "{\"timestamp\":");
     trd_write_time(w, p->now_ms);
     pages_u64(w, ",\"seq\":", p->m->writer.seq);
+    pages_model(p, w);
     pages_u64(w, ",\"total_signals\":", p->all.signals);
     pages_u64(w, ",\"bullish_signals\":", p->all.bullish);
     pages_u64(w, ",\"bearish_signals\":", p->all.bearish);
@@ -396,24 +435,32 @@ static void
 pages_list(const pages_t *p, trd_writer_t *w, unsigned fragment, int kind,
     int64_t confidence_e8)
 {
-    int                first;
-    uint32_t           i;
-    const fragment_t  *f;
+    int                  first;
+    uint32_t             i;
+    const fragment_t    *f;
+    const trd_signal_t  *s;
 
     trd_write_lit(w, "[");
     first = 1;
 
     for (i = 0; i < p->m->catalogue->n; i++) {
-        f = &p->fragments[i];
+        s = pages_signal(p, i);
 
-        if (!f->has_signal || (kind >= 0 && (int) f->signal.kind != kind)
-            || f->signal.confidence_e8 <= confidence_e8)
+        if (s == NULL || (kind >= 0 && (int) s->kind != kind)
+            || s->confidence_e8 <= confidence_e8)
         {
             continue;
         }
 
         trd_write_str(w, first ? "" : ",");
         first = 0;
+
+        if (p->timeframe != PAGES_THRESHOLD) {
+            pages_technical(p->m, i, (unsigned) p->timeframe, w);
+            continue;
+        }
+
+        f = &p->fragments[i];
         trd_write(w, f->body[fragment], f->len[fragment]);
     }
 
@@ -427,6 +474,7 @@ pages_stream(const pages_t *p, trd_writer_t *w)
     trd_write_lit(w, "{\"timestamp\":");
     trd_write_time(w, p->now_ms);
     pages_u64(w, ",\"seq\":", p->m->writer.seq);
+    pages_model(p, w);
     pages_u64(w, ",\"total_signals\":", p->all.signals);
     trd_write_lit(w, ",\"stream\":");
     pages_list(p, w, TRD_ENTRY_BINARY, -1, -1);
@@ -443,7 +491,8 @@ pages_analysis(const pages_t *p, trd_writer_t *w)
     trd_write_lit(w, "{\"timestamp\":");
     trd_write_time(w, p->now_ms);
     pages_u64(w, ",\"seq\":", p->m->writer.seq);
-    trd_write_lit(w, ",\"model\":\"threshold\",\"asset_class_analysis\":{");
+    pages_model(p, w);
+    trd_write_lit(w, ",\"asset_class_analysis\":{");
 
     for (i = 0; i < TRD_CLASS_N; i++) {
         c = &p->by_class[i];
@@ -489,7 +538,7 @@ pages_recommendations(const pages_t *p, trd_writer_t *w)
     trd_write_lit(w, "{\"timestamp\":");
     trd_write_time(w, p->now_ms);
     pages_u64(w, ",\"seq\":", p->m->writer.seq);
-    trd_write_lit(w, ",\"model\":\"threshold\"");
+    pages_model(p, w);
 
     for (i = 0; i < 4; i++) {
         trd_write_str(w, lists[i].key);
@@ -615,6 +664,16 @@ pages_card(const pages_t *p, trd_writer_t *w, const char *service,
 void
 pages_write(const pages_t *p, unsigned page, trd_writer_t *w)
 {
+    /* in the order of TRD_TECHNICAL_* */
+    static const unsigned  technical[] = {
+        TRD_PAGE_BINARY, TRD_PAGE_BINARY_STREAM, TRD_PAGE_ANALYSIS,
+        TRD_PAGE_RECOMMENDATIONS
+    };
+
+    if (page >= TRD_PAGE_TECHNICAL) {
+        page = technical[(page - TRD_PAGE_TECHNICAL) % TRD_TECHNICAL_N];
+    }
+
     if (page >= TRD_PAGE_PRICES_CLASS
         && page < TRD_PAGE_PRICES_CLASS + TRD_CLASS_N)
     {

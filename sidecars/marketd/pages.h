@@ -39,10 +39,13 @@ typedef struct {
     uint32_t  changes;
 } pages_class_t;
 
+#define PAGES_THRESHOLD  (-1)   /* in place of a timeframe: the other model */
+
 /* one pass over the market, shared by all pages of a round */
 typedef struct {
     const market_t    *m;
     const fragment_t  *fragments;
+    int                timeframe;       /* of the technical model, or below */
     int64_t            now_ms;          /* what the pages say of their time */
     pages_class_t      all;
     pages_class_t      by_class[TRD_CLASS_N];
@@ -60,7 +63,14 @@ void pages_technical(const market_t *m, uint32_t instrument,
 void pages_indicators(const market_t *m, uint32_t instrument,
     trd_writer_t *w);
 
-void pages_begin(pages_t *p, const market_t *m, const fragment_t *fragments);
+/* NULL: none, or nothing is known of the instrument; pages_series.c */
+const trd_signal_t *pages_technical_signal(const market_t *m,
+    uint32_t instrument, unsigned timeframe);
+
+/* `timeframe` says whose pages pages_write() is then asked for: those from
+   TRD_PAGE_TECHNICAL on need theirs, those before PAGES_THRESHOLD */
+void pages_begin(pages_t *p, const market_t *m, const fragment_t *fragments,
+    int timeframe);
 void pages_write(const pages_t *p, unsigned page, trd_writer_t *w);
 
 /* of pages_series.c, for pages_write() */

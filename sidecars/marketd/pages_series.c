@@ -133,6 +133,24 @@ pages_head(const market_t *m, const trd_instrument_t *in,
 }
 
 
+const trd_signal_t *
+pages_technical_signal(const market_t *m, uint32_t instrument,
+    unsigned timeframe)
+{
+    const series_of_t  *of;
+
+    /* candles may come before the first quote */
+    if (m->series == NULL || m->states[instrument].quote.has == 0) {
+        return NULL;
+    }
+
+    of = &m->series->of[instrument];
+
+    return (of->has[timeframe] & TRD_TRACK_SIGNAL)
+           ? &of->technical[timeframe].signal : NULL;
+}
+
+
 void
 pages_technical(const market_t *m, uint32_t instrument, unsigned timeframe,
     trd_writer_t *w)
@@ -143,18 +161,19 @@ pages_technical(const market_t *m, uint32_t instrument, unsigned timeframe,
     const trd_technical_t   *t;
     const trd_instrument_t  *in;
 
-    in = &m->catalogue->instruments[instrument];
-    q = &m->states[instrument].quote;
-    of = &m->series->of[instrument];
+    s = pages_technical_signal(m, instrument, timeframe);
 
-    if ((of->has[timeframe] & TRD_TRACK_SIGNAL) == 0) {
+    if (s == NULL) {
         return;
     }
 
+    in = &m->catalogue->instruments[instrument];
+    q = &m->states[instrument].quote;
+    of = &m->series->of[instrument];
     t = &of->technical[timeframe];
-    s = &t->signal;
 
     pages_head(m, in, q, w);
+    pages_u64(w, ",\"binary_code\":", s->bullish);
     pages_text(w, ",\"signal\":", trd_signal_name(s->kind));
     trd_write_lit(w, ",\"signal_strength\":");
     trd_write_number(w, s->strength_e8);

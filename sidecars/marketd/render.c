@@ -13,36 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compress.h"
-#include "pages.h"
-#include "render.h"
+#include "render_state.h"
 #include "series.h"
-#include "tsd_log.h"
 
 
 #define RENDER_REST         4       /* a round that took t is followed by at
                                        least RENDER_REST * t of other work */
 #define RENDER_ANALYSIS_US  1000000
 #define RENDER_MARKET_REST  4
-
-struct render_s {
-    market_t           *m;
-    fragment_t         *fragments;
-    uint32_t           *queue;      /* dirty instruments, oldest first */
-    uint32_t            nqueue;
-    int                 market_dirty;
-    uint64_t            gzip_seq;   /* what the gzip pages show */
-    uint64_t            plain_seq;  /* what the plain ones show */
-    int64_t             plain_ms;   /* the time that they state */
-    int                 static_done;
-    int64_t             next_us;            /* next round, at the earliest */
-    int64_t             next_market_us;
-    int64_t             next_gzip_us;
-    struct event       *timer;
-    int64_t             armed_us;   /* when the timer fires, 0 = it will not */
-    compress_t         *compress;
-    tsd_limiter_t       limiter;
-};
 
 
 static void render_arm(render_t *r, int64_t now_us);
@@ -54,6 +32,7 @@ static void render_gzip_done(void *ctx, unsigned page, uint64_t seq,
 render_t *
 render_create(market_t *m, struct event_base *base)
 {
+    unsigned   i;
     render_t  *r;
 
     r = calloc(1, sizeof(*r));
@@ -61,10 +40,16 @@ render_create(market_t *m, struct event_base *base)
         return NULL;
     }
 
+    for (i = 0; i < RENDER_TECHNICAL; i++) {
+        r->technical[i].plain_seq = RENDER_NEVER;
+        r->technical[i].gzip_seq = RENDER_NEVER;
+    }
+
     r->m = m;
     r->fragments = calloc(m->catalogue->n, sizeof(*r->fragments));
     r->queue = calloc(m->catalogue->n, sizeof(*r->queue));
     r->compress = compress_create(base, render_gzip_done, r);
+    r->technical_compress = compress_create(base, render_gzip_done, r);
     r->market_dirty = 1;
 
     if (base) {
@@ -72,7 +57,7 @@ render_create(market_t *m, struct event_base *base)
     }
 
     if (r->fragments == NULL || r->queue == NULL || r->compress == NULL
-        || (base && r->timer == NULL))
+        || r->technical_compress == NULL || (base && r->timer == NULL))
     {
         render_free(r);
         return NULL;
@@ -96,6 +81,7 @@ render_free(render_t *r)
     }
 
     compress_free(r->compress);
+    compress_free(r->technical_compress);
     free(r->fragments);
     free(r->queue);
     free(r);
@@ -320,14 +306,29 @@ render_plain(render_t *r, const pages_t *p, unsigned page, size_t *len)
 }
 
 
+void
+render_whole(render_t *r, const pages_t *p, unsigned page, compress_t *gzip)
+{
+    size_t       len;
+    const void  *body;
+
+    body = render_plain(r, p, page, &len);
+
+    if (gzip && body
+        && compress_add(gzip, page, r->m->writer.seq, body, len) != 0)
+    {
+        tsd_log_limited(&r->limiter, TSD_LOG_ERROR, "no_memory",
+                        "what=compress");
+    }
+}
+
+
 static void
 render_market(render_t *r, int gzip)
 {
-    size_t       len;
-    pages_t      p;
-    unsigned     page;
-    uint64_t     seq;
-    const void  *body;
+    pages_t   p;
+    unsigned  page;
+    uint64_t  seq;
 
     seq = r->m->writer.seq;
 
@@ -335,7 +336,7 @@ render_market(render_t *r, int gzip)
         gzip = 0;
     }
 
-    pages_begin(&p, r->m, r->fragments);
+    pages_begin(&p, r->m, r->fragments, PAGES_THRESHOLD);
 
     /* rendered once more for the compressor: one seq, and so one ETag, is
        one body, its time included */
@@ -346,7 +347,7 @@ render_market(render_t *r, int gzip)
 
     r->plain_ms = p.now_ms;
 
-    for (page = 0; page < TRD_PAGE_N; page++) {
+    for (page = 0; page < TRD_PAGE_TECHNICAL; page++) {
 
         if (pages_is_static(page) && r->static_done && !gzip) {
             continue;
@@ -356,14 +357,7 @@ render_market(render_t *r, int gzip)
             continue;
         }
 
-        body = render_plain(r, &p, page, &len);
-
-        if (gzip && body
-            && compress_add(r->compress, page, seq, body, len) != 0)
-        {
-            tsd_log_limited(&r->limiter, TSD_LOG_ERROR, "no_memory",
-                            "what=compress");
-        }
+        render_whole(r, &p, page, gzip ? r->compress : NULL);
     }
 
     r->static_done = gzip ? 2 : r->static_done ? r->static_done : 1;
@@ -431,10 +425,11 @@ render_queue(render_t *r)
 static void
 render_round(render_t *r)
 {
-    int      gzip;
+    int      gzip, busy;
     int64_t  start, middle, end, rest;
 
     start = tsd_mono_us();
+    busy = r->nqueue != 0;
     middle = render_queue(r);
     end = middle;
 
@@ -449,6 +444,7 @@ render_round(render_t *r)
 
     if ((r->market_dirty && middle >= r->next_market_us) || gzip) {
         render_market(r, gzip);
+        busy = 1;
         end = tsd_mono_us();
 
         r->next_market_us = end + (end - middle) * RENDER_MARKET_REST;
@@ -465,7 +461,13 @@ render_round(render_t *r)
         }
     }
 
-    r->next_us = end + rest;
+    if (busy) {
+        r->next_us = end + rest;
+    }
+
+    if (end >= r->next_technical_us) {
+        render_technical_round(r);
+    }
 }
 
 
@@ -475,16 +477,17 @@ render_arm(render_t *r, int64_t now_us)
     int64_t         when;
     struct timeval  tv;
 
-    if (r->nqueue) {
-        when = r->next_us;
+    when = r->nqueue ? r->next_us
+           : r->market_dirty ? r->next_market_us
+           : r->gzip_seq != r->plain_seq ? r->next_gzip_us : INT64_MAX;
 
-    } else if (r->market_dirty) {
-        when = r->next_market_us;
+    if (!r->nqueue && r->next_technical_us < when
+        && render_technical_turn(r) >= 0)
+    {
+        when = r->next_technical_us;
+    }
 
-    } else if (r->gzip_seq != r->plain_seq) {
-        when = r->next_gzip_us;
-
-    } else {
+    if (when == INT64_MAX) {
         r->armed_us = 0;
         return;
     }
@@ -510,7 +513,12 @@ render_timer(evutil_socket_t fd, short what, void *arg)
     (void) what;
 
     r = arg;
-    render_round(r);
+
+    /* set for less before instruments changed, which keep their interval */
+    if (r->nqueue == 0 || r->armed_us >= r->next_us) {
+        render_round(r);
+    }
+
     render_arm(r, tsd_mono_us());
 }
 
@@ -518,6 +526,12 @@ render_timer(evutil_socket_t fd, short what, void *arg)
 void
 render_now(render_t *r)
 {
+    unsigned  i;
+
     (void) render_queue(r);
     render_market(r, 1);
+
+    for (i = 0; i < RENDER_TECHNICAL; i++) {
+        render_technical(r, i);
+    }
 }

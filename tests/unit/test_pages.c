@@ -17,6 +17,7 @@
 
 #include "market_fixture.h"
 #include "recordings.h"
+#include "series.h"
 #include "trd_signal.h"
 
 #define E8    TRD_E8
@@ -472,6 +473,15 @@ check_page(const market_fixture_t *f, const oracle_t *o, unsigned page)
     p = market_fixture_page(f, page);
     assert_non_null(p);
 
+    if (page >= TRD_PAGE_TECHNICAL) {       /* nothing to tell yet */
+        check_text(get(p, "model"), "technical");
+        check_text(get(p, "timeframe"),
+                   trd_timeframe_name((page - TRD_PAGE_TECHNICAL)
+                                      / TRD_TECHNICAL_N));
+        json_decref(p);
+        return;
+    }
+
     switch (page) {
 
     case TRD_PAGE_PRICES:
@@ -644,7 +654,9 @@ test_pages_empty(void **state)
             check_int(get(p, "breadth"), "unknown", 3);
         }
 
-        if (page == TRD_PAGE_BINARY) {
+        if (page == TRD_PAGE_BINARY
+            || page == TRD_PAGE_TECHNICAL + TRD_TECHNICAL_BINARY)
+        {
             check_text(get(p, "binary_string"), "---");
             check_text(get(p, "market_sentiment"), "NEUTRAL");
         }
@@ -654,6 +666,267 @@ test_pages_empty(void **state)
     }
 
     market_fixture_stop(&f);
+}
+
+
+/* candles of every interval, closed ones: a walk that leans up or down */
+static void
+give_history(market_fixture_t *f, uint32_t instrument, uint64_t *seed)
+{
+    int          up;
+    int64_t      open, close, ms;
+    unsigned     i, k;
+    trd_candle_t c;
+
+    for (k = 0; k < TRD_INTERVALS; k++) {
+        ms = trd_timeframe_ms((trd_timeframe_t) k);
+        open = 1000 * E8;
+        up = (int) (recordings_random(seed) >> 20 & 1);
+
+        for (i = 0; i < 60; i++) {
+            close = open + (int64_t) (recordings_random(seed) >> 8 & 0xffff)
+                           * 10000 - (up ? 2 : 6) * 0x10000 * 1250LL;
+            memset(&c, 0, sizeof(c));
+            c.open_ms = f->m.now_ms / ms * ms - (60 - (int64_t) i) * ms;
+            c.open_e8 = open;
+            c.close_e8 = close;
+            c.high_e8 = (open > close ? open : close) + E8;
+            c.low_e8 = (open < close ? open : close) - E8;
+            c.volume_e8 = c.quote_volume_e8 = E8;
+            c.trades = 1;
+            c.flags = TRD_CANDLE_SOURCE;
+            series_candle(&f->m, instrument, k, &c, 0);
+            open = close;
+        }
+    }
+}
+
+
+/* the signal that the instrument's own page tells; NULL: it has no page */
+static json_t *
+own_signal(const market_fixture_t *f, uint32_t instrument, unsigned timeframe)
+{
+    char             *body;
+    json_t           *v;
+    trd_page_view_t   view;
+
+    body = market_fixture_body(&f->b,
+                               trd_board_entry_page(&f->b, instrument,
+                                                    TRD_ENTRY_TECHNICAL
+                                                    + timeframe), &view);
+    if (body == NULL) {
+        return NULL;
+    }
+
+    v = json_loadb(body, view.len, 0, NULL);
+    assert_non_null(v);
+    free(body);
+
+    return v;
+}
+
+
+typedef struct {
+    json_t    *s[N];
+    int        has[N], kind[TRD_SIGNAL_N][N], sure[N];
+    unsigned   total, bull;
+} technical_t;
+
+
+static void
+technical_read(const market_fixture_t *f, unsigned timeframe, technical_t *t)
+{
+    unsigned     i, k;
+    const char  *kind;
+
+    memset(t, 0, sizeof(*t));
+
+    for (i = 0; i < N; i++) {
+        t->s[i] = own_signal(f, i, timeframe);
+        t->has[i] = t->s[i] != NULL;
+
+        if (!t->has[i]) {
+            continue;
+        }
+
+        kind = json_string_value(get(t->s[i], "signal"));
+        t->total++;
+        t->sure[i] = json_number_value(get(t->s[i], "confidence")) > 70;
+
+        for (k = 0; strcmp(kind, trd_signal_name(k)) != 0; k++) {
+            assert_true(k < TRD_SIGNAL_N - 1);
+        }
+
+        t->kind[k][i] = 1;
+        t->bull += k <= TRD_UP;
+        check_int(t->s[i], "binary_code", k <= TRD_UP);
+    }
+}
+
+
+static void
+check_technical_binary(json_t *p, const market_fixture_t *f,
+    const technical_t *t)
+{
+    int          bit;
+    json_t      *v;
+    unsigned     i;
+    const char  *string;
+
+    check_int(p, "total_signals", t->total);
+    check_int(p, "bullish_signals", t->bull);
+    check_int(p, "bearish_signals", t->total - t->bull);
+    string = json_string_value(get(p, "binary_string"));
+    assert_int_equal(strlen(string), N);
+    assert_int_equal(json_array_size(get(p, "binary_array")), N);
+
+    for (i = 0; i < N; i++) {
+        v = json_array_get(get(p, "binary_array"), i);
+        check_text(json_array_get(get(p, "symbols"), i),
+                   f->catalogue.instruments[i].symbol);
+
+        if (!t->has[i]) {
+            assert_true(json_is_null(v));
+            assert_int_equal(string[i], '-');
+            continue;
+        }
+
+        bit = (int) json_integer_value(get(t->s[i], "binary_code"));
+        assert_int_equal(json_integer_value(v), bit);
+        assert_int_equal(string[i], '0' + bit);
+    }
+}
+
+
+/* the lists hold what the instruments' own pages say, but for the seq */
+static void
+check_same(json_t *list, const technical_t *t, const int *want)
+{
+    size_t    n;
+    json_t   *v;
+    unsigned  i;
+
+    check_list(list, want);
+
+    for (i = 0, n = 0; i < N; i++) {
+        if (want[i]) {
+            v = json_array_get(list, n++);
+            (void) json_object_del(v, "seq");
+            (void) json_object_del(t->s[i], "seq");
+            assert_true(json_equal(v, t->s[i]));
+        }
+    }
+}
+
+
+static void
+check_technical(const market_fixture_t *f, unsigned timeframe)
+{
+    json_t       *p[TRD_TECHNICAL_N], *v;
+    count_t       of;
+    oracle_t      o;
+    unsigned      i, k;
+    technical_t   t;
+
+    static const char *const  lists[TRD_SIGNAL_N] = {
+        "strong_buy", "buy", NULL, NULL, "sell", "strong_sell"
+    };
+    static const char *const  counts[TRD_SIGNAL_N] = {
+        "strong_buy", "buy", "up", "down", "sell", "strong_sell"
+    };
+
+    oracle_read(f, &o);
+    technical_read(f, timeframe, &t);
+    assert_true(t.total > N / 4 && t.total < N);
+    assert_true(t.bull > 0 && t.bull < t.total);
+
+    for (k = 0; k < TRD_TECHNICAL_N; k++) {
+        p[k] = market_fixture_page(f, TRD_PAGE_TECHNICAL
+                                      + timeframe * TRD_TECHNICAL_N + k);
+        assert_non_null(p[k]);
+        check_int(p[k], "seq", trd_board_seq(&f->b));
+        check_text(get(p[k], "model"), "technical");
+        check_text(get(p[k], "timeframe"), trd_timeframe_name(timeframe));
+    }
+
+    check_technical_binary(p[TRD_TECHNICAL_BINARY], f, &t);
+    check_same(get(p[TRD_TECHNICAL_BINARY_STREAM], "stream"), &t, t.has);
+    check_same(get(p[TRD_TECHNICAL_ANALYSIS], "high_confidence_signals"), &t,
+               t.sure);
+    v = get(get(p[TRD_TECHNICAL_ANALYSIS], "asset_class_analysis"),
+            trd_class_name(0));
+    of = oracle_count(&o, 0);
+    check_int(v, "total", of.total);
+    check_average(get(v, "average_change"), &of);
+
+    for (k = 0, i = 0; k < TRD_CLASS_N; k++) {
+        v = get(get(p[TRD_TECHNICAL_ANALYSIS], "asset_class_analysis"),
+                trd_class_name(k));
+        i += (unsigned) json_integer_value(get(v, "bullish"));
+    }
+
+    assert_int_equal(i, t.bull);
+    v = p[TRD_TECHNICAL_RECOMMENDATIONS];
+    check_int(get(v, "summary"), "total_signals", t.total);
+
+    for (k = 0; k < TRD_SIGNAL_N; k++) {
+        for (i = 0, of.total = 0; i < N; i++) {
+            of.total += (unsigned) t.kind[k][i];
+        }
+
+        check_int(get(v, "summary"), counts[k], of.total);
+
+        if (lists[k]) {
+            check_same(get(v, lists[k]), &t, t.kind[k]);
+        }
+    }
+
+    for (k = 0; k < TRD_TECHNICAL_N; k++) {
+        json_decref(p[k]);
+    }
+
+    for (i = 0; i < N; i++) {
+        json_decref(t.s[i]);
+    }
+}
+
+
+/* the other model's pages of the market, from the instruments' own */
+static void
+test_pages_technical(void **state)
+{
+    uint64_t          seed;
+    unsigned          turn, i, page;
+    market_fixture_t  f;
+
+    (void) state;
+
+    for (turn = 1; turn <= 5; turn++) {
+        seed = turn * 0x9e3779b97f4a7c15ULL;
+        random_market(&f, seed);
+        assert_non_null(series_create(&f.m));
+
+        for (i = 0; i < N; i++) {
+            if (i % 3) {        /* also of those that have no quote */
+                give_history(&f, i, &seed);
+            }
+        }
+
+        render_now(f.m.render);
+
+        for (i = 0; i < TRD_TIMEFRAME_N; i++) {
+            check_technical(&f, i);
+        }
+
+        for (page = TRD_PAGE_TECHNICAL; page < TRD_PAGE_N; page++) {
+            check_gzip(&f, page);
+        }
+
+        assert_int_equal(atomic_load(&f.b.header->pages_overflowed), 0);
+        series_free(f.m.series);
+        f.m.series = NULL;
+        market_fixture_stop(&f);
+    }
 }
 
 
@@ -748,6 +1021,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_pages_oracle),
         cmocka_unit_test(test_pages_empty),
+        cmocka_unit_test(test_pages_technical),
         cmocka_unit_test(test_pages_longest)
     };
 

@@ -282,6 +282,81 @@ test_render_analysis_catches_up(void **state)
 }
 
 
+/* the technical model's pages of the market: all, soon, at most once a second
+   each, and no more of them when nothing changes */
+
+static uint64_t
+technical_versions(const fixture_t *f, unsigned variant, uint64_t *least)
+{
+    unsigned     i;
+    uint64_t     n, sum;
+
+    *least = UINT64_MAX;
+
+    for (i = TRD_PAGE_TECHNICAL, sum = 0; i < TRD_PAGE_N; i++) {
+        n = atomic_load(&f->market.writer.pages[i * TRD_VARIANT_N
+                                                + variant].version);
+        *least = n < *least ? n : *least;
+        sum += n;
+    }
+
+    return sum;
+}
+
+
+static void
+run_for(fixture_t *f, int64_t us)
+{
+    struct timeval  tv = { us / 1000000, us % 1000000 };
+
+    event_base_loopexit(f->base, &tv);
+    event_base_dispatch(f->base);
+}
+
+
+static void
+test_render_technical_keeps_its_pace(void **state)
+{
+    int64_t      start, us;
+    uint64_t     least, plain, gzip, n;
+    fixture_t   *f = *state;
+
+    start = tsd_mono_us();
+
+    for (n = 0; tsd_mono_us() - start < 1500000; n++) {
+        update(f, 100 * TRD_E8 + (int64_t) n);
+        run_for(f, 5000);
+    }
+
+    /* 24 pages, one each 1/24 s at the most, and the first at once */
+    us = tsd_mono_us() - start;
+    plain = technical_versions(f, TRD_VARIANT_PLAIN, &least);
+    assert_true(least >= 1);
+    assert_true(plain <= 1 + (uint64_t) us * 24 / 1000000);
+
+    for (n = 0; n < 100; n++) {         /* then each shows the newest */
+        run_for(f, 100000);
+        gzip = technical_versions(f, TRD_VARIANT_GZIP, &least);
+
+        if (technical_versions(f, TRD_VARIANT_PLAIN, &least) == plain
+            && n > 15)
+        {
+            break;
+        }
+
+        plain = technical_versions(f, TRD_VARIANT_PLAIN, &least);
+    }
+
+    assert_true(n < 100);
+    (void) technical_versions(f, TRD_VARIANT_GZIP, &least);
+    assert_true(least >= 1);
+
+    run_for(f, 1200000);
+    assert_int_equal(technical_versions(f, TRD_VARIANT_PLAIN, &least), plain);
+    assert_int_equal(technical_versions(f, TRD_VARIANT_GZIP, &least), gzip);
+}
+
+
 int
 main(void)
 {
@@ -290,6 +365,8 @@ main(void)
             test_render_mark_waits_for_nothing_after_quiet, fixture_up,
             fixture_down),
         cmocka_unit_test_setup_teardown(test_render_mark_keeps_the_interval,
+                                        fixture_up, fixture_down),
+        cmocka_unit_test_setup_teardown(test_render_technical_keeps_its_pace,
                                         fixture_up, fixture_down),
         cmocka_unit_test_setup_teardown(test_render_analysis_catches_up,
                                         fixture_up, fixture_down),
