@@ -195,6 +195,7 @@ ngx_int_t ngx_http_trading_quotes(ngx_http_trading_call_t *call,
     ngx_int_t asset_class);
 ngx_int_t ngx_http_trading_quote(ngx_http_trading_call_t *call,
     uint32_t instrument);
+ngx_flag_t ngx_http_trading_by_model(ngx_http_trading_route_t *route);
 ngx_int_t ngx_http_trading_entries(ngx_http_trading_call_t *call,
     ngx_int_t asset_class, ngx_uint_t kind);
 ngx_int_t ngx_http_trading_instrument(ngx_http_trading_call_t *call,

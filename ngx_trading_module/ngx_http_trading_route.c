@@ -158,13 +158,10 @@ ngx_http_trading_dispatch(ngx_http_trading_call_t *call,
     }
 
     if (call->args.model == NGX_HTTP_TRADING_TECHNICAL
-        && call->route->group != NGX_HTTP_TRADING_R_SIGNAL
-        && call->route->group != NGX_HTTP_TRADING_R_SIGNALS)
+        && !ngx_http_trading_by_model(call->route))
     {
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_UNKNOWN_MODEL,
-                                     "only the routes /signals, "
-                                     "/signals/{symbol} and "
-                                     "/signals/asset/{class} know the model "
+                                     "this route does not go by the model "
                                      "\"technical\"");
     }
 

@@ -2,9 +2,9 @@
  * Copyright (C) the ngx_trading authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The signal routes.  The threshold model's bodies are pages of the board;
- * the technical one has a page an instrument and timeframe, from which the
- * bodies of the whole market are joined.
+ * The signal routes.  Bodies are pages of the board.  The technical model has
+ * one an instrument and timeframe, from which /signals is joined, and which
+ * tells the bit as well; and a few of the whole market a timeframe.
  */
 
 #include "ngx_http_trading_conf.h"
@@ -17,6 +17,7 @@ static ngx_int_t ngx_http_trading_signal(ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_signals(ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_signals_class(
     ngx_http_trading_call_t *call);
+static ngx_int_t ngx_http_trading_signals_page(ngx_http_trading_call_t *call);
 static ngx_uint_t ngx_http_trading_technical(ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_binary_map(ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_no_version(ngx_http_trading_call_t *call);
@@ -33,10 +34,10 @@ static ngx_http_trading_route_t  ngx_http_trading_signals_routes[] = {
     { ngx_string("signals/asset/"), ngx_http_trading_signals_class,
       TRD_PAGE_SIGNALS_CLASS, NGX_HTTP_TRADING_R_SIGNALS, "class" },
 
-    { ngx_string("binary"), ngx_http_trading_market_page,
+    { ngx_string("binary"), ngx_http_trading_signals_page,
       TRD_PAGE_BINARY, NGX_HTTP_TRADING_R_BINARY, NULL },
 
-    { ngx_string("binary/stream"), ngx_http_trading_market_page,
+    { ngx_string("binary/stream"), ngx_http_trading_signals_page,
       TRD_PAGE_BINARY_STREAM, NGX_HTTP_TRADING_R_BINARY, NULL },
 
     { ngx_string("binary/"), ngx_http_trading_signal, TRD_ENTRY_BINARY,
@@ -51,13 +52,13 @@ static ngx_http_trading_route_t  ngx_http_trading_signals_routes[] = {
     { ngx_string("health"), ngx_http_trading_signals_health, 0,
       NGX_HTTP_TRADING_R_HEALTH, NULL },
 
-    { ngx_string("analysis"), ngx_http_trading_market_page,
+    { ngx_string("analysis"), ngx_http_trading_signals_page,
       TRD_PAGE_ANALYSIS, NGX_HTTP_TRADING_R_ANALYSIS, NULL },
 
-    { ngx_string("analysis/trends"), ngx_http_trading_market_page,
+    { ngx_string("analysis/trends"), ngx_http_trading_signals_page,
       TRD_PAGE_TRENDS, NGX_HTTP_TRADING_R_ANALYSIS, NULL },
 
-    { ngx_string("recommendations"), ngx_http_trading_market_page,
+    { ngx_string("recommendations"), ngx_http_trading_signals_page,
       TRD_PAGE_RECOMMENDATIONS, NGX_HTTP_TRADING_R_ANALYSIS, NULL },
 
     { ngx_string("performance"), ngx_http_trading_market_page,
@@ -88,7 +89,8 @@ ngx_http_trading_signal(ngx_http_trading_call_t *call)
 
     if (call->args.model == NGX_HTTP_TRADING_TECHNICAL) {
         return ngx_http_trading_entry(call, instrument,
-                                      ngx_http_trading_technical(call));
+                                      TRD_ENTRY_TECHNICAL
+                                      + ngx_http_trading_technical(call));
     }
 
     return ngx_http_trading_entry(call, instrument, call->route->arg);
@@ -107,7 +109,8 @@ ngx_http_trading_signals(ngx_http_trading_call_t *call)
     }
 
     return ngx_http_trading_entries(call, -1,
-                                    ngx_http_trading_technical(call));
+                                    TRD_ENTRY_TECHNICAL
+                                    + ngx_http_trading_technical(call));
 }
 
 
@@ -124,7 +127,8 @@ ngx_http_trading_signals_class(ngx_http_trading_call_t *call)
 
     if (call->args.model == NGX_HTTP_TRADING_TECHNICAL) {
         return ngx_http_trading_entries(call, (ngx_int_t) asset_class,
-                                        ngx_http_trading_technical(call));
+                                        TRD_ENTRY_TECHNICAL
+                                        + ngx_http_trading_technical(call));
     }
 
     page = call->route->arg + asset_class;
@@ -135,13 +139,64 @@ ngx_http_trading_signals_class(ngx_http_trading_call_t *call)
 }
 
 
-/* the page of the timeframe that is asked for, an hour's if none is */
+/* a page of the whole market that each model has */
+static ngx_int_t
+ngx_http_trading_signals_page(ngx_http_trading_call_t *call)
+{
+    ngx_uint_t  page;
+
+    if (call->args.model != NGX_HTTP_TRADING_TECHNICAL) {
+        return ngx_http_trading_market_page(call);
+    }
+
+    if (ngx_http_trading_need(call, 1) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    page = TRD_PAGE_TECHNICAL
+           + ngx_http_trading_technical(call) * TRD_TECHNICAL_N;
+
+    switch (call->route->arg) {
+
+    case TRD_PAGE_BINARY:
+        page += TRD_TECHNICAL_BINARY;
+        break;
+
+    case TRD_PAGE_BINARY_STREAM:
+        page += TRD_TECHNICAL_BINARY_STREAM;
+        break;
+
+    case TRD_PAGE_RECOMMENDATIONS:
+        page += TRD_TECHNICAL_RECOMMENDATIONS;
+        break;
+
+    default: /* TRD_PAGE_ANALYSIS, TRD_PAGE_TRENDS */
+        page += TRD_TECHNICAL_ANALYSIS;
+    }
+
+    return ngx_http_trading_page(call,
+               trd_board_page(call->board, page, TRD_VARIANT_PLAIN),
+               trd_board_page(call->board, page, TRD_VARIANT_GZIP));
+}
+
+
+/* does its answer depend on ?model=? */
+ngx_flag_t
+ngx_http_trading_by_model(ngx_http_trading_route_t *route)
+{
+    return route->handler == ngx_http_trading_signal
+           || route->handler == ngx_http_trading_signals
+           || route->handler == ngx_http_trading_signals_class
+           || route->handler == ngx_http_trading_signals_page;
+}
+
+
+/* the timeframe that is asked for, an hour if none is */
 static ngx_uint_t
 ngx_http_trading_technical(ngx_http_trading_call_t *call)
 {
-    return TRD_ENTRY_TECHNICAL
-           + (ngx_http_trading_given(call, TRD_PARAM_TIMEFRAME)
-              ? call->args.timeframe : TRD_TIMEFRAME_1H);
+    return ngx_http_trading_given(call, TRD_PARAM_TIMEFRAME)
+           ? (ngx_uint_t) call->args.timeframe : TRD_TIMEFRAME_1H;
 }
 
 
