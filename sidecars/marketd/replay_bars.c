@@ -13,6 +13,7 @@
 #include "trd_decimal.h"
 
 #define BARS_DAY_MS  86400000LL
+#define BARS_LAST_MS 253402300799999LL          /* the year 9999 */
 #define BARS_FIELDS  5
 
 
@@ -58,7 +59,9 @@ replay_bars_add(replay_bars_t *b, const char *line)
     errno = 0;
     bar.open_ms = strtoll(line, &end, 10);
 
-    if (errno || end == line || bar.open_ms < 0) {
+    if (errno || end == line || bar.open_ms < 0
+        || bar.open_ms > BARS_LAST_MS)
+    {
         return -1;
     }
 

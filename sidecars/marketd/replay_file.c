@@ -21,6 +21,7 @@
 #include "tsd_log.h"
 
 #define REPLAY_LINE_MAX  (32U << 20)
+#define REPLAY_LAST_S    253402300799ULL    /* the year 9999 */
 
 struct replay_file_s {
     const char         *path;
@@ -123,7 +124,7 @@ replay_feed_time(const char *line, int64_t *ms)
         return end + 1;
     }
 
-    if ((*end != '.' && *end != ':') || n > INT64_MAX / 2000) {
+    if ((*end != '.' && *end != ':') || n > REPLAY_LAST_S) {
         return NULL;
     }
 

@@ -416,6 +416,8 @@ test_replay_refuses_what_it_cannot_play(void **state)
         "open_time_ms,open,high,low,close,volume\n",
         "open_time_ms,open,high,low,close,volume\n1,2,3\n",
         "1700000000000,1,1,1,1,1\n1600000000000,1,1,1,1,1\n",
+        "9223372036854775000,1,1,1,1,1\n9223372036854775807,1,1,1,1,1\n",
+        "253402300800.0: {}\n",
         "TRDTAPE\n", "99999999999999999999999 {}\n", "TRDTAPE\nxxxxxxxxxxxx"
     };
 
