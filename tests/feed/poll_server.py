@@ -9,7 +9,8 @@ GET /v4/latest/{base} (exchangerate-api v4), /eurofxref-daily.xml (ECB) and
 conditional requests, and faults. Prints one JSON line when it is ready:
     {"api":"http://127.0.0.1:P","control":"http://127.0.0.1:Q","ca":null}
 Control is POST /control with {"action": ...}:
-    set     name forex|ecb|metals, body; etag, modified: whether to send them
+    set     name forex|ecb|metals, body; etag, modified: whether to send them;
+            date: of Last-Modified
     fault   kind, name, count and what the kind takes; kinds:
             status (status, retry_after, body, location), cut, slow (seconds),
             garbage, type (type), huge, hang, rst, not_modified
@@ -184,7 +185,8 @@ class Services:
                 'body': body, 'etag': order.get('etag', True),
                 'modified': order.get('modified', False),
                 'tag': '"' + hashlib.sha256(body).hexdigest()[:20] + '"',
-                'date': formatdate(int(time.time()), usegmt=True)}
+                'date': order.get('date') or formatdate(int(time.time()),
+                                                        usegmt=True)}
         elif action == 'fault':
             order.setdefault('count', 1)
             self.faults.append(order)
