@@ -413,6 +413,30 @@ openapi_lint()
         [ "$rc" -eq 0 ]
 }
 
+# run_node NAME FILE...: node counts by itself
+run_node()
+{
+    local name=$1 log rc=0 good bad skip
+    shift
+    log=$(log_of "$name")
+    timeout -k 5 300 node --experimental-websocket --experimental-eventsource \
+        --test --test-reporter=tap "$@" > "$log" 2>&1 || rc=$?
+
+    good=$(sed -n 's/^# pass \([0-9]*\)$/\1/p' "$log" | tail -n 1)
+    bad=$(sed -n 's/^# \(fail\|cancelled\) \([0-9]*\)$/\2/p' "$log" |
+        awk '{ n += $1 } END { print n + 0 }')
+    skip=$(sed -n 's/^# skipped \([0-9]*\)$/\1/p' "$log" | tail -n 1)
+
+    if [ "$rc" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        echo "exit status $rc" >> "$log"
+        bad=1
+    elif [ "${good:-0}" -eq 0 ] && [ "$bad" -eq 0 ]; then
+        echo "no test was run" >> "$log"
+        bad=1
+    fi
+    result "$name" "${good:-0}" "$bad" "${skip:-0}" "$log"
+}
+
 part_web()
 {
     local have=(chromium)
@@ -420,6 +444,7 @@ part_web()
     command -v npm > /dev/null || have+=(npm)
     need_packages "$logs/packages-web.log" "${have[@]}"
     normal_build || return
+    run_node web/lib web/lib/test/*.test.mjs
     make_step 'documentation pages' docs || return
     run_plain 'web/openapi-lint' 120 ./test.sh --openapi-lint
     run_python web/test_openapi.py tests/e2e/test_openapi.py

@@ -1,0 +1,139 @@
+// Copyright (C) the ngx_trading authors
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// What a client has received and what it has asked for: the Journal of a
+// connection, and the Subscriptions.
+
+// channels of states, of which the newest counts; of the others each event
+export const STATES = new Set(['prices', 'candles', 'orderbook', 'signals',
+  'market_data', 'health']);
+const SAME_PLACE = 256;   // events of one symbol at one seq that are compared
+
+
+export function list(value) {
+  return value === undefined || value === null ? [] : [value].flat();
+}
+
+
+// How far we have come in the board's journal, and what was delivered.
+export class Journal {
+  epoch = null;
+  seq = null;
+  #seen = new Map();      // channel -> key -> { seq, what came at that seq }
+
+  enter(epoch) {
+    if (epoch !== undefined && epoch !== this.epoch) {
+      this.epoch = epoch;
+      this.seq = null;
+      this.#seen.clear();
+    }
+  }
+
+  advance(seq) {
+    if (this.seq === null || seq > this.seq) {
+      this.seq = seq;
+    }
+  }
+
+  // of "epoch-seq", where it is of this board
+  advanceTo(token) {
+    const [, epoch, seq] = /^(\d+)-(\d+)$/.exec(token ?? '') ?? [];
+    if (epoch !== undefined && Number(epoch) === this.epoch) {
+      this.advance(Number(seq));
+    }
+  }
+
+  // false if this was delivered before
+  deliver(channel, seq, data) {
+    const key = `${data?.symbol ?? ''}|${data?.interval ?? ''}`;
+    let keys = this.#seen.get(channel);
+    if (!keys) {
+      this.#seen.set(channel, keys = new Map());
+    }
+    const last = keys.get(key);
+    const what = STATES.has(channel) || data?.id === undefined
+      ? JSON.stringify(data) : data.id;
+    if (!last || seq > last.seq) {
+      keys.set(key, { seq, came: [what] });
+      return true;
+    }
+    if (seq < last.seq || last.came.includes(what)) {
+      return false;
+    }
+    // one place may bring more than one: a candle closed and the next begun
+    if (STATES.has(channel) || last.came.length === SAME_PLACE) {
+      last.came.shift();
+    }
+    last.came.push(what);
+    return true;
+  }
+
+  symbols(channel) {
+    return new Set([...this.#seen.get(channel)?.keys() ?? []]
+      .map((key) => key.slice(0, key.lastIndexOf('|'))));
+  }
+
+  forget(channel) {
+    this.#seen.delete(channel);
+  }
+}
+
+
+// What one call of subscribe() asked for.
+export class Subscription {
+  constructor(channels, { symbols, assetClass, interval }) {
+    this.channels = new Map(list(channels).map((name) => [name,
+      // base: all up to it was delivered; awaiting: symbols still to come
+      { known: false, base: null, awaiting: null }]));
+    this.symbols = symbols === undefined || symbols === null
+      ? null : new Set(list(symbols));
+    this.except = new Set();
+    this.assetClass = list(assetClass);
+    this.interval = list(interval);
+  }
+
+  get key() {
+    return JSON.stringify([[...this.channels.keys()],
+      this.symbols && [...this.symbols], this.assetClass, this.interval]);
+  }
+
+  // false if nothing is left
+  remove(channels, symbols) {
+    for (const name of channels) {
+      if (!this.channels.has(name)) {
+        continue;
+      }
+      if (!symbols) {
+        this.channels.delete(name);
+      } else if (this.symbols && this.channels.size === 1) {
+        symbols.forEach((symbol) => this.symbols.delete(symbol));
+      } else {
+        symbols.forEach((symbol) => this.except.add(`${name}|${symbol}`));
+      }
+    }
+    return this.channels.size > 0 && this.symbols?.size !== 0;
+  }
+
+  wants(channel, symbol) {
+    return this.channels.has(channel)
+      && !this.except.has(`${channel}|${symbol}`);
+  }
+
+  // an update has come: is the channel complete now?
+  settle(channel, symbol) {
+    const progress = this.channels.get(channel);
+    if (progress?.awaiting) {
+      progress.awaiting.got.add(symbol ?? '');
+      if (progress.awaiting.got.size >= progress.awaiting.count) {
+        progress.base = progress.awaiting.seq;
+        progress.awaiting = null;
+      }
+    }
+  }
+
+  await(channel, count, seq) {
+    const progress = this.channels.get(channel);
+    progress.base = count > 0 ? null : seq;
+    progress.awaiting = count > 0 ? { count, seq, got: new Set() } : null;
+  }
+}
