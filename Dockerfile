@@ -55,6 +55,8 @@ WORKDIR /opt/trading
 COPY deploy.sh nginx.conf.example instruments.json .env.example ./
 COPY deploy deploy
 COPY docs/openapi docs/openapi
+COPY web/stream web/stream
+COPY web/lib web/lib
 COPY --from=docs /src/build/web/docs build/web/docs
 COPY --from=build /src/build/marketd build/marketd
 COPY --from=build /src/build/ngx_http_trading_module.so \

@@ -165,6 +165,9 @@ install: all
 	    $(DESTDIR)$(PREFIX)/lib/nginx/modules/
 	install -m 644 instruments.json $(DESTDIR)/etc/trading/
 	install -m 644 nginx.conf.example $(DESTDIR)/etc/trading/
+	install -d $(DESTDIR)$(PREFIX)/share/trading/demo/lib
+	install -m 644 web/stream/* $(DESTDIR)$(PREFIX)/share/trading/demo/
+	install -m 644 web/lib/*.js $(DESTDIR)$(PREFIX)/share/trading/demo/lib/
 
 # ---- documentation pages: npm packages as web/docs pins them, put together
 

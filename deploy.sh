@@ -270,7 +270,8 @@ urls()
     local base=http://localhost:$port path
 
     good "running: $source market on port $port"
-    for path in / /docs /redoc /openapi.json /health /health/ready /metrics \
+    for path in / /demo/ /docs /redoc /openapi.json \
+        /health /health/ready /metrics \
         /api/v1/market/{,health,prices,prices/BTC,prices/asset/CRYPTO} \
         '/api/v1/market/prices?symbols=BTC,ETH' \
         /api/v1/market/{overview,summary,supported-symbols,instruments} \

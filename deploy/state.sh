@@ -248,6 +248,33 @@ write_app()
     put "$catalogue" "$state/app/$instruments" 644
 
     write_docs
+    write_demo
+}
+
+# take_over TO: TO.new becomes TO, if it is another
+take_over()
+{
+    chmod -R u=rwX,go=rX "$1.new"
+
+    if diff -rq "$1.new" "$1" > /dev/null 2>&1; then
+        rm -rf "$1.new"
+        return
+    fi
+    rm -rf "$1.old"
+    [ ! -e "$1" ] || mv "$1" "$1.old" || fail "cannot write $1"
+    mv "$1.new" "$1" || fail "cannot write $1"
+    rm -rf "$1.old"
+}
+
+# write_demo: the live page, and the client that it follows the market with
+write_demo()
+{
+    local to=$state/app/demo
+
+    rm -rf "$to.new"
+    mkdir -p "$to.new/lib" && cp "$root"/web/stream/* "$to.new/" &&
+        cp "$root"/web/lib/*.js "$to.new/lib/" || fail "cannot write $to"
+    take_over "$to"
 }
 
 # write_docs: the documentation; without its pages, the documents alone
@@ -265,16 +292,7 @@ write_docs()
                     "$to.new/$name/openapi.json" || fail "cannot write $to"
         done
     fi
-    chmod -R u=rwX,go=rX "$to.new"
-
-    if diff -rq "$to.new" "$to" > /dev/null 2>&1; then
-        rm -rf "$to.new"
-        return
-    fi
-    rm -rf "$to.old"
-    [ ! -e "$to" ] || mv "$to" "$to.old" || fail "cannot write $to"
-    mv "$to.new" "$to" || fail "cannot write $to"
-    rm -rf "$to.old"
+    take_over "$to"
 }
 
 # write_env: marketd's environment, one variable a file (chpst -e)
@@ -361,7 +379,8 @@ write_nginx_conf()
 
     MODULE=$module NGINX_USER=$user PID=$state/nginx/nginx.pid RUN=$run_dir \
         LOG=$state/log/access/access.log TMP=$tmp CORS=$cors PORT=$port \
-        IPV6=$ipv6 FILES=$max DOCS=$state/app/docs awk '
+        IPV6=$ipv6 FILES=$max DOCS=$state/app/docs \
+        DEMO=$state/app/demo awk '
         function put(old, new,    i) {
             i = index($0, old)
             if (i == 0) {
@@ -401,6 +420,8 @@ write_nginx_conf()
                 put("/var/lib/nginx", ENVIRON["TMP"])
             else if (key == "docs")
                 put("/usr/share/trading/docs", ENVIRON["DOCS"])
+            else if (key == "demo")
+                put("/usr/share/trading/demo", ENVIRON["DEMO"])
             else if (key == "cors")
                 $0 = ENVIRON["CORS"]
             else if (key == "port6" && ENVIRON["IPV6"] == "")
@@ -425,7 +446,7 @@ write_nginx_conf()
 
         END {
             n = split("module user pid nofile connections run log tmp cors" \
-                " docs port port6", keys, " ")
+                " docs demo port port6", keys, " ")
             for (i = 1; i <= n && !bad; i++) {
                 if (!(keys[i] in seen)) {
                     print "nginx.conf.example: no line is marked \"# deploy:" \

@@ -267,6 +267,7 @@ class Stack:
             'port6': ('listen', '# listen'),
             'cors': ('', ''),
             'docs': ('/usr/share/trading/docs', str(DOCS)),
+            'demo': ('/usr/share/trading/demo', str(self.demo())),
         }
         seen, lines = set(), []
         for line in (ROOT / 'nginx.conf.example').read_text().splitlines():
@@ -285,6 +286,16 @@ class Stack:
         text = re.sub(r'(worker_processes +)auto;', rf'\g<1>{self.workers};',
                       text)
         return self.edit(text) if self.edit else text
+
+    def demo(self):
+        """The live page with its client, as deploy.sh puts them together."""
+        to = self.dir / 'demo'
+        if not to.exists():
+            shutil.copytree(ROOT / 'web' / 'stream', to)
+            (to / 'lib').mkdir()
+            for file in (ROOT / 'web' / 'lib').glob('*.js'):
+                shutil.copy(file, to / 'lib')
+        return to
 
     def nginx_env(self):
         env = {'PATH': os.environ['PATH']}
