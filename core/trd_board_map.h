@@ -2,76 +2,27 @@
  * Copyright (C) the ngx_trading authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * Maps a board file read-only.  The only part of core/ that touches the
- * operating system.
- *
- * A file that is truncated while mapped makes its pages fault.  With the
- * guard installed, such a fault in one of our mappings puts a page of zeros
- * there and marks the mapping lost: the zeros fail every hash, the reader
- * gets TRD_CORRUPT, and the owner drops the mapping when it asks
- * trd_board_map_lost().  Faults elsewhere are none of our business and take
- * their usual course.
- *
- * Processes: each has its own mappings and its own guard.  Threads: mappings
- * are opened and closed by one thread.
+ * Maps a board file read-only and checks it; see trd_file_map.h.
  */
 
 #ifndef TRD_BOARD_MAP_H
 #define TRD_BOARD_MAP_H
 
-#include <stdint.h>
-#include <sys/types.h>
-
 #include "trd_board.h"
-
-#define TRD_BOARD_MAPS  16      /* mappings that the guard can know at once */
+#include "trd_file_map.h"
 
 typedef struct {
-    trd_board_t  board;
-    void        *base;          /* NULL: not mapped */
-    size_t       size;
-    dev_t        dev;
-    ino_t        ino;
-    int          fd;            /* of the mapped file, whatever its name is */
-    int          slot;          /* in the guard's registry */
+    trd_board_t     board;
+    trd_file_map_t  file;       /* file.base NULL: not mapped */
 } trd_board_map_t;
 
-/* what the path leads to now, compared with what is mapped */
-typedef enum {
-    TRD_FILE_SAME = 0,
-    TRD_FILE_OTHER,             /* another file, or nothing is mapped */
-    TRD_FILE_SHRUNK,            /* the mapped file lost its tail */
-    TRD_FILE_NONE               /* no such file, or it cannot be seen */
-} trd_file_t;
-
-/* identity of a file that was looked at, so that a fault is told once */
-typedef struct {
-    dev_t    dev;
-    ino_t    ino;
-    int64_t  size;
-    int64_t  mtime_ns;
-} trd_file_id_t;
-
-/*
- * Opens, maps and checks; the file stays open while it is mapped, because a
- * file that was cut may have lost its name, too, and only its own size tells.
- * On anything but TRD_OK nothing stays open, *why
- * is static text and *err the errno, or 0.  TRD_NOT_FOUND: no such file.
- * `id` is filled whenever the file could be opened, else zeroed.
- */
+/* As trd_file_map_open(); TRD_CORRUPT, too, if it is no board. */
 trd_rc_t trd_board_map_open(trd_board_map_t *m, const char *path,
     trd_file_id_t *id, const char **why, int *err) TRD_MUST_CHECK;
 
-/* m may be unmapped */
 trd_file_t trd_board_map_check(const trd_board_map_t *m, const char *path,
     trd_file_id_t *id);
-
-/* 1: a page of it faulted; nothing read since is worth anything */
 int trd_board_map_lost(const trd_board_map_t *m);
-
 void trd_board_map_close(trd_board_map_t *m);
-
-/* 0, or errno.  Once in a process, after fork. */
-int trd_board_guard(void);
 
 #endif /* TRD_BOARD_MAP_H */

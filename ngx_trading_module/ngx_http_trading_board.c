@@ -32,7 +32,7 @@ ngx_http_trading_board(ngx_http_trading_main_conf_t *mcf, ngx_log_t *log)
         ngx_http_trading_board_refresh(mcf, log);
     }
 
-    return bd->map.base ? &bd->map.board : NULL;
+    return bd->map.file.base ? &bd->map.board : NULL;
 }
 
 

@@ -140,8 +140,8 @@ ngx_http_trading_create_main_conf(ngx_conf_t *cf)
      *     mcf->file = NULL;
      */
 
-    mcf->board.map.fd = -1;
-    mcf->board.map.slot = -1;
+    mcf->board.map.file.fd = -1;
+    mcf->board.map.file.slot = -1;
     mcf->request_id = NGX_ERROR;
 
     return mcf;
@@ -442,7 +442,7 @@ ngx_http_trading_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    err = trd_board_guard();
+    err = trd_file_guard();
 
     if (err) {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, err,

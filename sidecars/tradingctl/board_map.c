@@ -25,7 +25,7 @@ ctl_board_init(ctl_board_t *b, int *argc, char **argv)
     const char  *dir;
 
     memset(b, 0, sizeof(*b));
-    b->map.slot = -1;
+    b->map.file.slot = -1;
     b->rc = TRD_NOT_FOUND;
     dir = NULL;
 
@@ -51,7 +51,7 @@ ctl_board_init(ctl_board_t *b, int *argc, char **argv)
         return ctl_usage(argv[0], "the directory's name is too long");
     }
 
-    if (trd_board_guard() != 0) {
+    if (trd_file_guard() != 0) {
         (void) fprintf(stderr, "tradingctl %s: no handler for SIGBUS\n",
                        argv[0]);
         return CTL_FAILED;
@@ -79,7 +79,7 @@ ctl_board_follow(ctl_board_t *b)
     const char     *why;
     trd_file_id_t   id;
 
-    had = b->map.base != NULL;
+    had = b->map.file.base != NULL;
 
     if (had && trd_board_map_lost(&b->map)) {
         board_fault(b, TRD_CORRUPT, "was truncated while mapped", 0);
@@ -98,7 +98,7 @@ ctl_board_follow(ctl_board_t *b)
 
         /* the mapping lives on without a name, and so may its writer */
 
-        if (had && b->map.base) {
+        if (had && b->map.file.base) {
             (void) snprintf(b->why, sizeof(b->why), "the file was removed");
             return 0;
         }
@@ -129,7 +129,7 @@ ctl_board_follow(ctl_board_t *b)
 const trd_board_t *
 ctl_board(const ctl_board_t *b)
 {
-    return b->map.base ? &b->map.board : NULL;
+    return b->map.file.base ? &b->map.board : NULL;
 }
 
 
@@ -149,7 +149,7 @@ ctl_board_open(ctl_board_t *b)
 {
     (void) ctl_board_follow(b);
 
-    if (b->map.base == NULL) {
+    if (b->map.file.base == NULL) {
         (void) fprintf(stderr, "tradingctl: %s: %s\n%s\n", b->path, b->why,
                        ctl_board_advice(b));
         return NULL;

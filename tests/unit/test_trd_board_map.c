@@ -114,7 +114,7 @@ test_open_and_close(void **state)
     trd_board_map_close(&m);
     trd_board_map_close(&m);
 
-    assert_null(m.base);
+    assert_null(m.file.base);
     assert_int_equal(trd_board_map_check(&m, test_path, &id),
                      TRD_FILE_OTHER);
 }
@@ -144,7 +144,7 @@ test_open_refuses(void **state)
     assert_int_equal(truncate(test_path, 65536), 0);
     assert_int_not_equal(trd_board_map_open(&m, test_path, &id, &why, &err),
                          TRD_OK);
-    assert_null(m.base);
+    assert_null(m.file.base);
 }
 
 
@@ -163,7 +163,7 @@ test_open_leaks_nothing(void **state)
     assert_true(lowest >= 0);
     (void) close(lowest);
 
-    for (i = 0; i < 4 * TRD_BOARD_MAPS; i++) {
+    for (i = 0; i < 4 * TRD_FILE_MAPS; i++) {
         assert_int_equal(trd_board_map_open(&m, test_path, &id, &why, &err),
                          TRD_OK);
         trd_board_map_close(&m);
@@ -171,11 +171,11 @@ test_open_leaks_nothing(void **state)
 
     assert_int_equal(truncate(test_path, 65536), 0);
 
-    for (i = 0; i < 4 * TRD_BOARD_MAPS; i++) {
+    for (i = 0; i < 4 * TRD_FILE_MAPS; i++) {
         assert_int_not_equal(trd_board_map_open(&m, test_path, &id, &why,
                                                 &err),
                              TRD_OK);
-        assert_string_not_equal(why, "too many boards are mapped");
+        assert_string_not_equal(why, "too many files are mapped");
     }
 
     fd = dup(STDERR_FILENO);
@@ -195,8 +195,8 @@ test_truncated_while_mapped(void **state)
 
     (void) state;
 
-    assert_int_equal(trd_board_guard(), 0);
-    assert_int_equal(trd_board_guard(), 0);
+    assert_int_equal(trd_file_guard(), 0);
+    assert_int_equal(trd_file_guard(), 0);
 
     assert_int_equal(trd_board_map_open(&m, test_path, &id, &why, &err),
                      TRD_OK);
@@ -231,7 +231,7 @@ test_truncated_without_a_name(void **state)
     for (i = 0; i < 2; i++) {
         assert_int_equal(trd_board_map_open(&m, test_path, &id, &why, &err),
                          TRD_OK);
-        assert_int_equal(truncate(test_path, (off_t) m.size - 1), 0);
+        assert_int_equal(truncate(test_path, (off_t) m.file.size - 1), 0);
 
         if (i == 0) {
             assert_int_equal(unlink(test_path), 0);
@@ -275,7 +275,7 @@ test_foreign_fault(void **state)
         sa.sa_handler = SIG_DFL;
         (void) sigaction(SIGBUS, &sa, NULL);
 
-        if (trd_board_guard() == 0) {
+        if (trd_file_guard() == 0) {
             (void) raise(SIGBUS);
         }
 
