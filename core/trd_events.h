@@ -68,7 +68,8 @@ typedef struct {
 trd_rc_t trd_events_open(trd_events_t *e, const void *base, size_t size,
     const char **why) TRD_MUST_CHECK;
 
-/* position after the newest event, where a new reader begins; its number */
+/* position after the newest event, where a new reader begins; its number.
+   Both 0: there is none yet, or the header is damaged (reading tells). */
 uint64_t trd_events_newest(const trd_events_t *e, uint64_t *number);
 
 /* ms since the writer's heartbeat; see trd_board_age() */
@@ -79,7 +80,8 @@ int64_t trd_events_age(const trd_events_t *e, int64_t mono_ms);
  * JSON, in buf of TRD_EVENT_BODY_MAX bytes.  On TRD_OK *pos is the next
  * position.  TRD_AGAIN: nothing newer.  TRD_NOT_FOUND: overwritten meanwhile;
  * *pos is set to the newest position, and the reader tells how many it missed
- * by the numbers.  TRD_CORRUPT: nonsense; *pos is set likewise.
+ * by the numbers.  TRD_CORRUPT: nonsense; *pos is set likewise, unless it is
+ * the header that is damaged.  On all but TRD_OK *event and buf hold nothing.
  */
 trd_rc_t trd_events_read(const trd_events_t *e, uint64_t *pos,
     trd_event_t *event, void *buf) TRD_MUST_CHECK;
@@ -87,7 +89,12 @@ trd_rc_t trd_events_read(const trd_events_t *e, uint64_t *pos,
 /*
  * The writer's side, for ledgerd and tests.  `base` is memory of
  * trd_events_size(ring_size) bytes, mapped shared; ring_size a power of two
- * within the bounds.  One writer, one thread.
+ * within the bounds; else TRD_OVERFLOW.  One writer, one thread.
+ *
+ * trd_events_write(): the account is 1 to TRD_EVENT_ACCOUNT_MAX bytes without
+ * a zero, the body 1 to TRD_EVENT_BODY_MAX; TRD_OVERFLOW if larger, TRD_ERROR
+ * for other nonsense, and then nothing is written.  Until the first
+ * trd_events_beat() the file is infinitely old.
  */
 typedef struct {
     uint8_t   *base;
