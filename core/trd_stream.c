@@ -153,11 +153,11 @@ trd_request_error_t
 trd_request_fail(trd_request_t *out, trd_request_error_t error,
     const char *before, const char *name, size_t len, const char *after)
 {
-    char    shown[TRD_REQUEST_SHOWN];
+    char    shown[TRD_REQUEST_SHOWN + 1];
     size_t  i;
 
-    if (len > sizeof(shown)) {
-        len = sizeof(shown);
+    if (len > TRD_REQUEST_SHOWN) {
+        len = TRD_REQUEST_SHOWN;
     }
 
     for (i = 0; i < len; i++) {
@@ -165,8 +165,10 @@ trd_request_fail(trd_request_t *out, trd_request_error_t error,
                     || name[i] == '\\') ? '?' : name[i];
     }
 
-    (void) snprintf(out->detail, sizeof(out->detail), "%s%.*s%s", before,
-                    (int) len, shown, after);
+    shown[len] = '\0';
+
+    (void) snprintf(out->detail, sizeof(out->detail), "%s%s%s", before, shown,
+                    after);
 
     return error;
 }

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "trd_utf8.h"
 #include "trd_ws.h"
 
 #define TRD_WS_FIN         0x80
@@ -295,87 +296,38 @@ trd_ws_close_write(uint8_t *buf, unsigned code, const char *reason, size_t len)
 }
 
 
-/* the end of the sequence at p, which does not begin below 0x80, or NULL */
-static const uint8_t *
-trd_utf8_longer(const uint8_t *p, const uint8_t *end)
-{
-    unsigned  n, min, max;
-
-    min = 0x80;
-    max = 0xbf;
-
-    if (*p < 0xc2 || *p > 0xf4) {
-        return NULL;                            /* overlong, or no first byte */
-    }
-
-    n = (*p < 0xe0) ? 1 : (*p < 0xf0) ? 2 : 3;
-
-    switch (*p) {
-    case 0xe0:
-        min = 0xa0;                             /* overlong below */
-        break;
-    case 0xed:
-        max = 0x9f;                             /* surrogates above */
-        break;
-    case 0xf0:
-        min = 0x90;                             /* overlong below */
-        break;
-    case 0xf4:
-        max = 0x8f;                             /* beyond U+10FFFF above */
-        break;
-    }
-
-    p++;
-
-    if ((size_t) (end - p) < n || *p < min || *p > max) {
-        return NULL;
-    }
-
-    for (p++, n--; n > 0; p++, n--) {
-        if ((*p & 0xc0) != 0x80) {
-            return NULL;
-        }
-    }
-
-    return p;
-}
-
-
 int
 trd_utf8_ok(const uint8_t *data, size_t len)
 {
-    uint64_t        word;
-    const uint8_t  *p, *end;
+    size_t    i, n;
+    uint64_t  word;
 
-    if (len == 0) {
-        return 1;
-    }
+    i = 0;
 
-    p = data;
-    end = data + len;
+    while (i < len) {
 
-    while (p < end) {
-
-        if ((size_t) (end - p) >= sizeof(word)) {
-            memcpy(&word, p, sizeof(word));
+        if (len - i >= sizeof(word)) {
+            memcpy(&word, data + i, sizeof(word));
 
             if (!(word & TRD_WS_HIGH_BITS)) {
-                p += sizeof(word);
+                i += sizeof(word);
                 continue;
             }
         }
 
-        while (p < end && *p < 0x80) {
-            p++;
+        while (i < len && data[i] < 0x80) {
+            i++;
         }
 
         /* texts that are not ASCII have their long sequences in rows */
 
-        while (p < end && *p >= 0x80) {
-            p = trd_utf8_longer(p, end);
-            if (p == NULL) {
+        while (i < len && data[i] >= 0x80) {
+            n = trd_utf8_len(data + i, len - i);
+            if (n == 0) {
                 return 0;
             }
+
+            i += n;
         }
     }
 

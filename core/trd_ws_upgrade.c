@@ -235,8 +235,9 @@ trd_ws_key_ok(const char *key, size_t len)
 
 
 /*
- * What follows a '=', a token or a quoted string whose content is one: at
- * most TRD_WS_VALUE_MAX bytes into buf.  Returns the length, 0 if malformed.
+ * What follows a '=', a token or a quoted string: at most TRD_WS_VALUE_MAX
+ * bytes into buf.  Returns the length, 0 if malformed.  That a quoted one is
+ * a token, too, is left to trd_ws_bits(), which takes only digits.
  */
 static size_t
 trd_ws_value(trd_ws_text_t *t, char *buf)
@@ -268,7 +269,7 @@ trd_ws_value(trd_ws_text_t *t, char *buf)
             c = *t->pos++;
         }
 
-        if (n == TRD_WS_VALUE_MAX || !trd_ws_token_char(c)) {
+        if (n == TRD_WS_VALUE_MAX) {
             return 0;
         }
 
