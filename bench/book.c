@@ -9,7 +9,8 @@
  *
  * FILE holds lines "<receive time> <message>" of one symbol and one REST
  * snapshot.  Each round takes the snapshot and then every difference, with
- * the decoding; printed is the median of the rounds.
+ * the decoding, and then has jansson parse the same messages into trees and
+ * nothing more; printed are the medians of the rounds.
  */
 
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <jansson.h>
 #include <zlib.h>
 
 #include "trd_book.h"
@@ -143,6 +145,32 @@ load(const char *path, recording_t *rec)
 }
 
 
+/* messages a second */
+
+static double
+parse(const recording_t *rec)
+{
+    size_t   k;
+    int64_t  start;
+    json_t  *json;
+
+    start = now_ns();
+
+    for (k = 0; k < rec->n; k++) {
+        json = json_loadb(rec->messages[k].text, rec->messages[k].len, 0,
+                          NULL);
+
+        if (json == NULL) {
+            abort();
+        }
+
+        json_decref(json);
+    }
+
+    return (double) rec->n * 1e9 / (double) (now_ns() - start);
+}
+
+
 static int
 compare(const void *a, const void *b)
 {
@@ -156,7 +184,7 @@ int
 main(int argc, char **argv)
 {
     int                    i, rounds;
-    double                 rate[ROUNDS_MAX];
+    double                 rate[ROUNDS_MAX], parsed[ROUNDS_MAX];
     size_t                 k, bytes;
     run_t                  run;
     int64_t                start;
@@ -213,9 +241,11 @@ main(int argc, char **argv)
         }
 
         rate[i] = (double) rec.n * 1e9 / (double) (now_ns() - start);
+        parsed[i] = parse(&rec);
     }
 
     qsort(rate, (size_t) rounds, sizeof(double), compare);
+    qsort(parsed, (size_t) rounds, sizeof(double), compare);
 
     for (bytes = k = 0; k < rec.n; k++) {
         bytes += rec.messages[k].len;
@@ -224,10 +254,11 @@ main(int argc, char **argv)
     (void) printf("{\"differences\":%zu,\"applied\":%zu,\"levels\":%zu,"
                   "\"bytes\":%zu,\"book_bids\":%u,\"book_asks\":%u,"
                   "\"per_s\":%.0f,\"min\":%.0f,\"max\":%.0f,"
-                  "\"ns_each\":%.0f}\n",
+                  "\"ns_each\":%.0f,\"jansson_per_s\":%.0f}\n",
                   rec.n, run.applied, run.levels, bytes, book.side[0].n,
                   book.side[1].n, rate[rounds / 2], rate[0],
-                  rate[rounds - 1], 1e9 / rate[rounds / 2]);
+                  rate[rounds - 1], 1e9 / rate[rounds / 2],
+                  parsed[rounds / 2]);
 
     return 0;
 }

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import market
 from procs import LOAD_CORE, WORKER_CORE, Bench, get, pairs, wrk
 from report import figure
 
@@ -331,4 +332,4 @@ PARTS = {"quote": part_quote, "writing": part_writing,
          "candles": part_candles, "5000": part_5000,
          "gzip": part_gzip, "fastapi": part_fastapi, "lua": part_lua,
          "decode": part_decode, "simulator": part_simulator,
-         "latency": part_latency, "restart": part_restart}
+         "latency": part_latency, "restart": part_restart, **market.PARTS}

@@ -22,7 +22,9 @@
 #include "tsd_log.h"
 
 
-#define BOARD_FILE_FULL  (600ULL << 20)  /* what full rings may take */
+#define BOARD_FILE_FULL  (540ULL << 20)  /* what full rings may take: the
+                                            whole is to stay below 1 GiB
+                                            with 5,000 instruments */
 #define BOARD_FILE_SEQS  (1ULL << 26)    /* reserved at a time */
 #define BOARD_FILE_SEQ   (1ULL << 49)    /* more than any board ever has */
 
