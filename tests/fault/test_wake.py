@@ -162,6 +162,20 @@ class Wake(unittest.TestCase):
             self.assertEqual(follower.woken(), b'\0')
             follower.close()
 
+    @unittest.skipIf(os.geteuid() != 0, 'needs root to be another user')
+    def test_another_user_connects(self):
+        """nginx's workers are not who started marketd."""
+        with Stack(env={'SIMULATOR_RATE': 100}, nginx=False) as stack:
+            done = subprocess.run(
+                ['/usr/bin/python3', '-c', 'import socket, sys\n'
+                 's = socket.socket(socket.AF_UNIX)\n'
+                 's.connect(sys.argv[1]); s.sendall(bytes(8))\n'
+                 'sys.exit(s.recv(16) != b"\\0")\n',
+                 str(stack.run / 'board.wake')],
+                user='www-data', group='www-data', cwd='/', timeout=30,
+                capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_path_too_long(self):
         with Stack(marketd=False, nginx=False) as stack:
             run = stack.dir / ('d' * 100)
