@@ -126,7 +126,7 @@ pages_head(const market_t *m, const trd_instrument_t *in,
                   in->price_places);
     pages_decimal(w, ",\"price_change_24h\":", q->has & TRD_HAS_CHANGE,
                   q->change_e8, 2);
-    trd_write_str(w, q->source == TRD_SOURCE_SIMULATOR
+    trd_write_str(w, trd_source_simulated(q->source)
                      ? ",\"simulated\":true" : ",\"simulated\":false");
     trd_write_str(w, q->stale ? ",\"stale\":true" : ",\"stale\":false");
     pages_u64(w, ",\"seq\":", m->writer.seq);

@@ -51,7 +51,13 @@ class Replay(unittest.TestCase):
     def test_whole(self):
         stack = self.play(BASIC.read_bytes())
         self.assertIn(' error=0', stack.log('marketd'))
-        self.assertTrue(self.quotes(stack))
+        quotes = self.quotes(stack)
+        # over is over: no page may take it for a market of now
+        self.assertTrue(all(q['simulated'] for q in quotes.values()))
+        for path in ('/market/analysis/BTC', '/trading/signals/BTC'):
+            answer = wait_for(lambda p=path: stack.get(p).status == 200
+                              and stack.json(p), path)
+            self.assertIs(answer['simulated'], True, path)
 
     def test_cut_gzip(self):
         packed = gzip.compress(BASIC.read_bytes())
