@@ -4,8 +4,9 @@
  *
  * What the files of the Binance source share: source_binance.c (start, stop,
  * decoding), binance_stream.c and binance_link.c (connections),
- * binance_rest.c and binance_info.c (snapshots, rules of symbols);
- * binance_market.h has what there is beside quotes.
+ * binance_rest.c, binance_job.c, binance_weight.c and binance_info.c
+ * (snapshots, rules of symbols); binance_market.h has what there is beside
+ * quotes.
  */
 
 #ifndef MARKETD_BINANCE_H

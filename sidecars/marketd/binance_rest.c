@@ -19,13 +19,14 @@
  */
 
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "binance.h"
 #include "binance_info.h"
+#include "binance_job.h"
 #include "binance_market.h"
+#include "binance_weight.h"
 #include "http_client.h"
 
 #define REST_TIMEOUT_MS    30000
@@ -34,24 +35,6 @@
 #define REST_INFO_MS       (6 * 3600 * 1000LL)
 #define REST_UNKNOWN_CODE  (-1121)      /* "Invalid symbol." */
 #define REST_ILLEGAL_CODE  (-1100)
-
-typedef enum {
-    REST_TICKER = 0,
-    REST_INFO,
-    REST_DEPTH,                 /* the last two are paced */
-    REST_KLINES
-} rest_kind_t;
-
-typedef struct {
-    uint32_t        first;
-    uint32_t        n;
-    rest_kind_t     kind;
-    binance_fill_t  fill;       /* of REST_KLINES */
-} rest_job_t;
-
-static const char *const  rest_names[] = {
-    "ticker/24hr", "exchangeInfo", "depth", "klines"
-};
 
 struct binance_rest_s {
     binance_t          *b;
@@ -67,20 +50,13 @@ struct binance_rest_s {
     int64_t             hold_ms;        /* monotonic: not before */
     int64_t             fast_hold_ms;   /* ... for tickers and exchangeInfo */
     int64_t             slow_hold_ms;   /* ... for what is paced */
-    int64_t             slow_weight;    /* that may be spent, in thousandths */
-    int64_t             slow_ms;        /* ... as of then */
     uint8_t             candles_turn;
     int64_t             info_ms;        /* when exchangeInfo is due */
-    int64_t             used_weight;
-    int64_t             used_minute;    /* the minute it was stated in */
-    int64_t             weight_limit;
+    binance_weight_t    weight;
     binance_backoff_t   backoff;
     binance_backoff_t   slow_backoff;
     tsd_limiter_t       limiter;
 };
-
-
-#define binance_rest_slow(job)  ((job)->kind >= REST_DEPTH)
 
 
 static void
@@ -124,152 +100,6 @@ binance_rest_plan(binance_rest_t *r)
             i -= BINANCE_BATCH;
         }
     }
-}
-
-
-/* Weights as documented: tickers by number of symbols. */
-static int64_t
-binance_rest_weight(const rest_job_t *job)
-{
-    switch (job->kind) {
-    case REST_INFO:
-        return 20;
-    case REST_DEPTH:
-        return BINANCE_DEPTH_WEIGHT;
-    case REST_KLINES:
-        return BINANCE_KLINES_WEIGHT;
-    default:
-        return job->n <= 20 ? 2 : 40;
-    }
-}
-
-
-/* ms to wait until this much weight may be spent; 0: now */
-static int64_t
-binance_rest_wait(const binance_rest_t *r, int64_t weight)
-{
-    int64_t  wall = tsd_wall_ms();
-
-    if (r->used_minute != wall / 60000
-        || r->used_weight + weight
-           <= r->weight_limit * BINANCE_WEIGHT_SHARE / 100)
-    {
-        return 0;
-    }
-
-    /* a second more: our clock and theirs are not one */
-
-    return 60000 - wall % 60000 + 1000;
-}
-
-
-/* The same for what is paced: a bucket that fills as time goes by. */
-static int64_t
-binance_rest_pace(binance_rest_t *r, int64_t weight)
-{
-    int64_t  now, rate, most;
-
-    now = tsd_mono_ms();
-    rate = r->weight_limit * BINANCE_SLOW_SHARE / 100;      /* a minute */
-    most = r->weight_limit * BINANCE_SLOW_BURST * 10;
-    most = most < 2000 * weight ? 2000 * weight : most;
-
-    if (r->slow_ms == 0) {
-        r->slow_weight = most;
-
-    } else {
-        r->slow_weight += (now - r->slow_ms) * rate / 60;
-    }
-
-    r->slow_ms = now;
-    r->slow_weight = r->slow_weight > most ? most : r->slow_weight;
-
-    if (r->slow_weight >= weight * 1000) {
-        return 0;
-    }
-
-    return (weight * 1000 - r->slow_weight) * 60 / (rate ? rate : 1) + 1;
-}
-
-
-/* Of one symbol. */
-static char *
-binance_rest_url_one(const binance_rest_t *r, const rest_job_t *job)
-{
-    char         start[48], *url;
-    size_t       size;
-    const char  *symbol = binance_symbol(r->b, job->first);
-
-    size = strlen(r->b->api_url) + strlen(symbol) + 160;
-    url = malloc(size);
-
-    if (url == NULL) {
-        return NULL;
-    }
-
-    if (job->kind == REST_DEPTH) {
-        snprintf(url, size, "%s/api/v3/depth?symbol=%s&limit=%d",
-                 r->b->api_url, symbol, BINANCE_DEPTH_LIMIT);
-        return url;
-    }
-
-    start[0] = '\0';
-
-    if (job->fill.start_ms) {
-        snprintf(start, sizeof(start), "&startTime=%lld",
-                 (long long) job->fill.start_ms);
-    }
-
-    snprintf(url, size, "%s/api/v3/klines?symbol=%s&interval=%s%s&limit=%u",
-             r->b->api_url, symbol, trd_interval_name(job->fill.interval),
-             start, (unsigned) job->fill.limit);
-
-    return url;
-}
-
-
-/* ["A","B"] as a query wants it; NULL: no memory, or no symbol is left. */
-static char *
-binance_rest_url(const binance_rest_t *r, const rest_job_t *job)
-{
-    char      *url;
-    size_t     size, len;
-    uint32_t   i, n = 0;
-
-    if (binance_rest_slow(job)) {
-        return binance_rest_url_one(r, job);
-    }
-
-    size = strlen(r->b->api_url) + 64
-           + (size_t) job->n * (TRD_SYMBOL_LEN + 9);
-
-    url = malloc(size);
-    if (url == NULL) {
-        return NULL;
-    }
-
-    len = (size_t) snprintf(url, size, "%s/api/v3/%s?symbols=%%5B",
-                            r->b->api_url,
-                            rest_names[job->kind]);
-
-    for (i = job->first; i < job->first + job->n; i++) {
-        if (r->unlisted[i]) {
-            continue;
-        }
-
-        len += (size_t) snprintf(url + len, size - len, "%s%%22%s%%22",
-                                 n++ ? "%2C" : "",
-                                 binance_symbol(r->b, i));
-    }
-
-    snprintf(url + len, size - len, "%%5D");
-
-    if (n == 0) {
-        free(url);
-        return NULL;
-    }
-
-    return url;
 }
 
 
@@ -337,7 +167,7 @@ binance_rest_take(binance_rest_t *r, const http_answer_t *answer)
         }
 
         if (limit > 0) {
-            r->weight_limit = limit;
+            r->weight.limit = limit;
         }
 
         r->info_ms = tsd_mono_ms() + REST_INFO_MS;
@@ -369,7 +199,7 @@ static void
 binance_rest_failed(binance_rest_t *r, const http_answer_t *answer,
     const char *what)
 {
-    int      slow = binance_rest_slow(&r->job);
+    int      slow = rest_job_slow(&r->job);
     int64_t  ms;
 
     ms = binance_backoff(slow ? &r->slow_backoff : &r->backoff);
@@ -390,7 +220,7 @@ binance_rest_failed(binance_rest_t *r, const http_answer_t *answer,
     tsd_log_limited(&r->limiter, TSD_LOG_WARN, "rest_failed",
                     "source=binance what=%s status=%d retry_in_ms=%lld "
                     "text=\"%s\"",
-                    rest_names[r->job.kind],
+                    rest_job_name(&r->job),
                     answer ? answer->status : 0, (long long) ms, what);
 }
 
@@ -422,13 +252,12 @@ binance_rest_on_answer(void *ctx, const http_answer_t *answer)
     r->pending = 0;
 
     if (answer->used_weight >= 0) {
-        r->used_weight = answer->used_weight;
-        r->used_minute = tsd_wall_ms() / 60000;
+        binance_weight_used(&r->weight, answer->used_weight);
     }
 
     if (answer->status == 200) {
         if (binance_rest_take(r, answer) == 0) {
-            if (binance_rest_slow(&r->job)) {
+            if (rest_job_slow(&r->job)) {
                 r->slow_backoff.attempt = 0;
 
             } else {
@@ -483,24 +312,24 @@ binance_rest_delay(binance_rest_t *r, const rest_job_t *job)
 {
     int64_t  ms, own;
 
-    own = binance_rest_slow(job) ? r->slow_hold_ms : r->fast_hold_ms;
+    own = rest_job_slow(job) ? r->slow_hold_ms : r->fast_hold_ms;
     ms = (own > r->hold_ms ? own : r->hold_ms) - tsd_mono_ms();
 
     if (ms > 0) {
         return ms;
     }
 
-    ms = binance_rest_wait(r, binance_rest_weight(job));
+    ms = binance_weight_wait(&r->weight, rest_job_weight(job));
 
     if (ms > 0) {
         tsd_log_limited(&r->limiter, TSD_LOG_WARN, "rest_paused",
                         "source=binance weight=%lld for_ms=%lld",
-                        (long long) r->used_weight, (long long) ms);
+                        (long long) r->weight.used, (long long) ms);
         return ms;
     }
 
-    return binance_rest_slow(job)
-           ? binance_rest_pace(r, binance_rest_weight(job)) : 0;
+    return rest_job_slow(job)
+           ? binance_weight_pace(&r->weight, rest_job_weight(job)) : 0;
 }
 
 
@@ -561,11 +390,11 @@ binance_rest_pick(binance_rest_t *r, rest_job_t *job)
 static void
 binance_rest_spend(binance_rest_t *r)
 {
-    if (!binance_rest_slow(&r->job)) {
+    if (!rest_job_slow(&r->job)) {
         return;
     }
 
-    r->slow_weight -= binance_rest_weight(&r->job) * 1000;
+    binance_weight_spend(&r->weight, rest_job_weight(&r->job));
     r->candles_turn = r->job.kind == REST_DEPTH;
 
     if (r->job.kind == REST_DEPTH) {
@@ -590,16 +419,16 @@ binance_rest_next(binance_rest_t *r)
             return;
         }
 
-        if (!binance_rest_slow(&r->job)) {
+        if (!rest_job_slow(&r->job)) {
             r->njobs--;
 
         } else if (r->job.kind == REST_KLINES) {
             binance_fill_asked(r->b->market, &r->job.fill);
         }
 
-        url = binance_rest_url(r, &r->job);
+        url = rest_job_url(&r->job, r->b, r->unlisted);
         if (url == NULL) {
-            if (binance_rest_slow(&r->job)) {
+            if (rest_job_slow(&r->job)) {
                 binance_rest_failed(r, NULL, "no memory");
                 binance_rest_again(r);
             }
@@ -686,8 +515,7 @@ binance_rest_start(binance_t *b)
 
     b->rest = r;
     r->b = b;
-    r->weight_limit = BINANCE_WEIGHT;
-    r->used_minute = -1;
+    binance_weight_init(&r->weight);
     r->backoff.min_ms = s->config->backoff_min_ms;
     r->backoff.max_ms = s->config->backoff_max_ms;
     r->slow_backoff = r->backoff;
