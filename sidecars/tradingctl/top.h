@@ -2,7 +2,7 @@
  * Copyright (C) the ngx_trading authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * tradingctl top: what its parts share.  top.c keeps it up to date and reads
+ * tradingctl top: what its parts share.  top_rows.c reads the board, top.c
  * the keys, top_frame.c draws it, top_json.c prints it.
  */
 
@@ -59,6 +59,12 @@ typedef struct {
 const ctl_figures_t *top_before(const top_t *t);
 
 const char *top_sort_name(top_sort_t sort);
+
+/* one look at the board: 0, or -1: no memory */
+int top_look(top_t *t);
+
+/* the rows that match the filter, in order */
+void top_order(top_t *t);
 
 /* 0, or -1 if nobody is there to see it */
 int top_frame(top_t *t);
