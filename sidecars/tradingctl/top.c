@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * tradingctl top: the command, the loop that looks and draws again and again,
- * and the keys and signals that it obeys.  Signals only write a byte into a pipe
- * that the main loop waits on.
+ * and the keys and signals that it obeys.  Signals only write a byte into a
+ * pipe that the main loop waits on.
  */
 
 #ifndef _GNU_SOURCE
