@@ -298,3 +298,45 @@ trd_candle_refold(const trd_candle_call_t *call, unsigned interval,
         trd_candle_refold_one(call, i, trd_interval_start(i, open_ms));
     }
 }
+
+
+unsigned
+trd_candle_flush(trd_candle_series_t *s, const trd_candle_rules_t *rules,
+    trd_candle_pt fn, void *ctx)
+{
+    unsigned            i, mask;
+    uint32_t            back, found;
+    trd_candle_t       *c;
+    trd_candle_ring_t  *r;
+    trd_candle_call_t   call = { s, rules->capacity, fn, ctx };
+
+    mask = 0;
+
+    for (i = 0; i < TRD_INTERVALS; i++) {
+        r = &s->ring[i];
+
+        if (r->dirty == 0) {
+            continue;
+        }
+
+        mask |= 1U << i;
+
+        for (back = found = 0; found < r->dirty; back++) {
+            c = trd_candle_place(r, rules->capacity, back);
+            found += (c->flags & TRD_CANDLE_DIRTY) != 0;
+        }
+
+        while (back-- > 0) {
+            c = trd_candle_place(r, rules->capacity, back);
+
+            if (c->flags & TRD_CANDLE_DIRTY) {
+                c->flags &= ~TRD_CANDLE_DIRTY;
+                trd_candle_pass(&call, i, c);
+            }
+        }
+
+        r->dirty = 0;
+    }
+
+    return mask;
+}
