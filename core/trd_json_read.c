@@ -14,7 +14,8 @@
 #include <emmintrin.h>
 #endif
 
-#include "trd_json_read.h"
+#include "trd_json_text.h"
+#include "trd_utf8.h"
 
 
 /* what may come next */
@@ -71,148 +72,6 @@ trd_json_digit(char c)
 }
 
 
-/* four hex digits, or -1 */
-static int32_t
-trd_json_hex4(const char *p, const char *end)
-{
-    int      i, c;
-    int32_t  v;
-
-    if (end - p < 4) {
-        return -1;
-    }
-
-    v = 0;
-
-    for (i = 0; i < 4; i++) {
-        c = p[i];
-
-        if (c >= '0' && c <= '9') {
-            c -= '0';
-
-        } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
-            c = (c | 0x20) - 'a' + 10;
-
-        } else {
-            return -1;
-        }
-
-        v = v * 16 + c;
-    }
-
-    return v;
-}
-
-
-/*
- * One escape, p after its backslash: the code point, and *next after it all;
- * -1 if it is none, or half a surrogate pair.
- */
-static int32_t
-trd_json_escape(const char *p, const char *end, const char **next)
-{
-    int32_t  high, low;
-
-    if (p == end) {
-        return -1;
-    }
-
-    *next = p + 1;
-
-    switch (*p) {
-    case '"':
-    case '\\':
-    case '/':
-        return *p;
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    case 'u':
-        break;
-    default:
-        return -1;
-    }
-
-    high = trd_json_hex4(p + 1, end);
-    if (high < 0) {
-        return -1;
-    }
-
-    *next = p + 5;
-
-    if (high < 0xd800 || high > 0xdfff) {
-        return high;
-    }
-
-    if (high > 0xdbff || end - p < 7 || p[5] != '\\' || p[6] != 'u') {
-        return -1;
-    }
-
-    low = trd_json_hex4(p + 7, end);
-    if (low < 0xdc00 || low > 0xdfff) {
-        return -1;
-    }
-
-    *next = p + 11;
-
-    return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-}
-
-
-/* the end of the UTF-8 sequence at p, which does not begin below 0x80 */
-static const char *
-trd_json_utf8(const char *p, const char *end)
-{
-    int            n;
-    unsigned char  c, min, max;
-
-    c = (unsigned char) *p++;
-    min = 0x80;
-    max = 0xbf;
-
-    if (c < 0xc2 || c > 0xf4) {
-        return NULL;
-
-    } else if (c < 0xe0) {
-        n = 1;
-
-    } else if (c < 0xf0) {
-        n = 2;
-        min = (c == 0xe0) ? 0xa0 : 0x80;    /* overlong below */
-        max = (c == 0xed) ? 0x9f : 0xbf;    /* surrogates above */
-
-    } else {
-        n = 3;
-        min = (c == 0xf0) ? 0x90 : 0x80;    /* overlong below */
-        max = (c == 0xf4) ? 0x8f : 0xbf;    /* beyond U+10FFFF above */
-    }
-
-    if (end - p < n) {
-        return NULL;
-    }
-
-    for ( /* void */ ; n > 0; n--) {
-        c = (unsigned char) *p++;
-
-        if (c < min || c > max) {
-            return NULL;
-        }
-
-        min = 0x80;
-        max = 0xbf;
-    }
-
-    return p;
-}
-
-
 /* the first byte that is not plain: a quote, backslash, control, not ASCII */
 static inline const char *
 trd_json_plain(const char *p, const char *end)
@@ -253,6 +112,7 @@ trd_json_plain(const char *p, const char *end)
 static inline const char *
 trd_json_string(trd_json_t *r, const char *p)
 {
+    size_t       n;
     const char  *end;
 
     end = r->end;
@@ -282,10 +142,12 @@ trd_json_string(trd_json_t *r, const char *p)
             return NULL;
 
         } else {
-            p = trd_json_utf8(p, end);
-            if (p == NULL) {
+            n = trd_utf8_len((const unsigned char *) p, (size_t) (end - p));
+            if (n == 0) {
                 return NULL;
             }
+
+            p += n;
         }
     }
 }
@@ -591,136 +453,4 @@ trd_json_value(trd_json_t *r)
     r->len = (size_t) (r->pos - start);
 
     return token;
-}
-
-
-/* UTF-8 of a code point, 1 to 4 bytes */
-static unsigned
-trd_json_encode(int32_t c, char *buf)
-{
-    if (c < 0x80) {
-        buf[0] = (char) c;
-        return 1;
-    }
-
-    if (c < 0x800) {
-        buf[0] = (char) (0xc0 | c >> 6);
-        buf[1] = (char) (0x80 | (c & 0x3f));
-        return 2;
-    }
-
-    if (c < 0x10000) {
-        buf[0] = (char) (0xe0 | c >> 12);
-        buf[1] = (char) (0x80 | (c >> 6 & 0x3f));
-        buf[2] = (char) (0x80 | (c & 0x3f));
-        return 3;
-    }
-
-    buf[0] = (char) (0xf0 | c >> 18);
-    buf[1] = (char) (0x80 | (c >> 12 & 0x3f));
-    buf[2] = (char) (0x80 | (c >> 6 & 0x3f));
-    buf[3] = (char) (0x80 | (c & 0x3f));
-
-    return 4;
-}
-
-
-size_t
-trd_json_unescape(const char *text, size_t len, char *buf, size_t size)
-{
-    char         utf8[4];
-    size_t       need;
-    int32_t      c;
-    unsigned     i, n;
-    const char  *p, *end;
-
-    p = text;
-    end = text + len;
-    need = 0;
-
-    while (p < end) {
-        utf8[0] = *p++;
-        n = 1;
-
-        if (utf8[0] == '\\') {
-            c = trd_json_escape(p, end, &p);
-            if (c >= 0) {
-                n = trd_json_encode(c, utf8);
-            }
-        }
-
-        for (i = 0; i < n; i++, need++) {
-            if (need < size) {
-                buf[need] = utf8[i];
-            }
-        }
-    }
-
-    return need;
-}
-
-
-int
-trd_json_is(const trd_json_t *r, const char *s, size_t len)
-{
-    char  buf[32];
-
-    if (!r->escaped) {
-        return r->len == len && memcmp(r->text, s, len) == 0;
-    }
-
-    return len <= sizeof(buf)
-           && trd_json_unescape(r->text, r->len, buf, sizeof(buf)) == len
-           && memcmp(buf, s, len) == 0;
-}
-
-
-trd_rc_t
-trd_json_i64(const char *text, size_t len, int64_t *out)
-{
-    int          negative, overflow;
-    uint64_t     v, digit, limit;
-    const char  *p, *end, *checked;
-
-    p = text;
-    end = text + len;
-    negative = 0;
-
-    if (p < end && *p == '-') {
-        negative = 1;
-        p++;
-    }
-
-    if (p == end) {
-        return TRD_ERROR;
-    }
-
-    v = 0;
-    overflow = 0;
-    limit = (uint64_t) INT64_MAX + (unsigned) negative;
-
-    /* eighteen digits always fit */
-    checked = (end - p > 18) ? p + 18 : end;
-
-    for ( /* void */ ; p < end; p++) {
-        if (!trd_json_digit(*p)) {
-            return TRD_ERROR;
-        }
-
-        digit = (uint64_t) (*p - '0');
-
-        if (p >= checked && v > (limit - digit) / 10) {
-            overflow = 1;
-        }
-
-        v = v * 10 + digit;
-    }
-
-    if (overflow) {
-        return TRD_OVERFLOW;
-    }
-
-    *out = (negative && v != 0) ? -(int64_t) (v - 1) - 1 : (int64_t) v;
-
-    return TRD_OK;
 }
