@@ -492,6 +492,9 @@ trap remove_boards EXIT
 step "checking packages"
 need_packages "$logs/packages.log" "${runtime_packages[@]}" \
     "${build_packages[@]}" "${test_packages[@]}"
+# in a subshell: not to have them is no end
+(need_packages "$logs/packages-wanted.log" "${wanted_packages[@]}") ||
+    note "without ${wanted_packages[*]}: their tests are skipped"
 
 for part in "$@"; do
     begun=$SECONDS
