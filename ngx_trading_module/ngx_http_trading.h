@@ -59,6 +59,10 @@ typedef enum {
     NGX_HTTP_TRADING_WAITERS,
     NGX_HTTP_TRADING_TOO_OLD,
     NGX_HTTP_TRADING_STALE,
+    NGX_HTTP_TRADING_HANDSHAKE,
+    NGX_HTTP_TRADING_UPGRADE,
+    NGX_HTTP_TRADING_ORIGIN,
+    NGX_HTTP_TRADING_UNAUTHORIZED,
     NGX_HTTP_TRADING_INTERNAL
 } ngx_http_trading_problem_e;
 
@@ -81,6 +85,7 @@ typedef enum {
     NGX_HTTP_TRADING_R_ANALYSIS,
     NGX_HTTP_TRADING_R_SERIES,
     NGX_HTTP_TRADING_R_METRICS,
+    NGX_HTTP_TRADING_R_STREAM,
     NGX_HTTP_TRADING_R_OTHER,
     NGX_HTTP_TRADING_R_N
 } ngx_http_trading_group_e;
@@ -101,6 +106,7 @@ typedef struct {
     ngx_str_t                    name;
     ngx_http_trading_route_t    *routes;
     ngx_uint_t                   nroutes;
+    ngx_http_handler_pt          handler;   /* NULL: the dispatcher */
 } ngx_http_trading_service_t;
 
 typedef struct {
@@ -151,6 +157,7 @@ extern ngx_http_trading_service_t  ngx_http_trading_signals_service;
 extern ngx_http_trading_service_t  ngx_http_trading_health_service;
 extern ngx_http_trading_service_t  ngx_http_trading_info_service;
 extern ngx_http_trading_service_t  ngx_http_trading_metrics_service;
+extern ngx_http_trading_service_t  ngx_http_trading_stream_service;
 
 /* _problem.c: fail() returns NGX_DECLINED, with detail as ngx_snprintf's */
 ngx_int_t ngx_http_trading_fail(ngx_http_trading_call_t *call,
@@ -220,6 +227,9 @@ ngx_int_t ngx_http_trading_wait(ngx_http_trading_call_t *call,
     uint32_t instrument);
 
 /* _health.c, _info.c, _prometheus.c */
+void ngx_http_trading_health_write(trd_board_t *board, ngx_flag_t stale,
+    trd_writer_t *w);
+uint64_t ngx_http_trading_health_hash(trd_board_t *board, ngx_flag_t stale);
 ngx_int_t ngx_http_trading_market_health(ngx_http_trading_call_t *call);
 ngx_int_t ngx_http_trading_signals_health(ngx_http_trading_call_t *call);
 ngx_int_t ngx_http_trading_cache_stats(ngx_http_trading_call_t *call);
@@ -231,6 +241,7 @@ ngx_int_t ngx_http_trading_prometheus(ngx_http_trading_call_t *call);
 /* _variables.c */
 ngx_int_t ngx_http_trading_add_variables(ngx_conf_t *cf);
 ngx_int_t ngx_http_trading_check_variables(ngx_conf_t *cf);
+ngx_flag_t ngx_http_trading_variable_known(ngx_conf_t *cf, ngx_str_t *name);
 ngx_int_t ngx_http_trading_request_id(ngx_http_request_t *r, ngx_str_t *id);
 
 #endif /* NGX_HTTP_TRADING_H */

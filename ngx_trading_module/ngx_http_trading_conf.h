@@ -28,6 +28,8 @@ typedef struct {
     ngx_http_trading_board_t     board;
     ngx_shm_zone_t              *zone;      /* counters of all workers */
     ngx_int_t                    request_id;    /* index of $request_id */
+    ngx_int_t                    account;       /* of $trading_account */
+    ngx_msec_t                   stream_interval;   /* the shortest */
     ngx_flag_t                   quote_age; /* $trading_quote_age_ms is used */
     u_char                      *file;      /* where a board is needed first */
     ngx_uint_t                   line;
@@ -51,6 +53,13 @@ typedef struct {
     ngx_str_t                    prefix;
     ngx_msec_t                   stale;
     ngx_uint_t                   stale_fail;
+    ngx_msec_t                   stream_interval;
+    size_t                       stream_buffer;
+    ngx_uint_t                   stream_max;        /* subscriptions */
+    ngx_msec_t                   stream_drain;
+    ngx_msec_t                   stream_heartbeat;
+    ngx_msec_t                   stream_slow;
+    ngx_http_complex_value_t    *stream_origin;
 } ngx_http_trading_loc_conf_t;
 
 /* what a request's quote was, for $trading_quote_age_ms */

@@ -19,6 +19,9 @@ typedef enum {
 
 static ngx_int_t ngx_http_trading_health(ngx_http_trading_call_t *call,
     ngx_flag_t detailed);
+static void ngx_http_trading_health_document(ngx_http_trading_call_t *call,
+    ngx_http_trading_condition_e condition, ngx_flag_t detailed,
+    trd_writer_t *w);
 static ngx_http_trading_condition_e ngx_http_trading_condition(
     ngx_http_trading_call_t *call);
 static void ngx_http_trading_health_board(ngx_http_trading_call_t *call,
@@ -77,20 +80,7 @@ ngx_http_trading_health(ngx_http_trading_call_t *call, ngx_flag_t detailed)
 
     condition = ngx_http_trading_condition(call);
 
-    trd_write_lit(&w, "{\"status\":\"");
-    trd_write_str(&w, ngx_http_trading_conditions[condition]);
-    trd_write_lit(&w, "\"");
-
-    ngx_http_trading_health_board(call, &w);
-
-    if (!detailed) {
-        trd_write_lit(&w, ",\"models\":[\"threshold\",\"technical\"]");
-
-    } else {
-        ngx_http_trading_sources(call, &w, 0);
-    }
-
-    trd_write_lit(&w, "}");
+    ngx_http_trading_health_document(call, condition, detailed, &w);
 
     if (call->board && ngx_http_trading_board_lost(mcf)) {
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_BOARD, "");
@@ -99,6 +89,67 @@ ngx_http_trading_health(ngx_http_trading_call_t *call, ngx_flag_t detailed)
     return ngx_http_trading_health_send(call,
                                         condition != NGX_HTTP_TRADING_DOWN,
                                         &w);
+}
+
+
+static void
+ngx_http_trading_health_document(ngx_http_trading_call_t *call,
+    ngx_http_trading_condition_e condition, ngx_flag_t detailed,
+    trd_writer_t *w)
+{
+    trd_write_lit(w, "{\"status\":\"");
+    trd_write_str(w, ngx_http_trading_conditions[condition]);
+    trd_write_lit(w, "\"");
+
+    ngx_http_trading_health_board(call, w);
+
+    if (!detailed) {
+        trd_write_lit(w, ",\"models\":[\"threshold\",\"technical\"]");
+
+    } else {
+        ngx_http_trading_sources(call, w, 0);
+    }
+
+    trd_write_lit(w, "}");
+}
+
+
+/* the document of /market/health, for a stream */
+void
+ngx_http_trading_health_write(trd_board_t *board, ngx_flag_t stale,
+    trd_writer_t *w)
+{
+    ngx_http_trading_call_t  call;
+
+    ngx_memzero(&call, offsetof(ngx_http_trading_call_t, detail));
+    call.board = board;
+    call.stale = stale;
+
+    ngx_http_trading_health_document(&call, ngx_http_trading_condition(&call),
+                                     1, w);
+}
+
+
+/* changes when a source's state does, and not with each message */
+uint64_t
+ngx_http_trading_health_hash(trd_board_t *board, ngx_flag_t stale)
+{
+    uint32_t                   i;
+    uint64_t                   hash;
+    const trd_source_stats_t  *s;
+
+    hash = 1 + stale;
+
+    for (i = 0; i < board->nsources; i++) {
+        s = &board->sources[i];
+
+        hash = hash * 31 + ngx_http_trading_load(&s->source);
+        hash = hash * 31 + ngx_http_trading_load(&s->state);
+        hash = hash * 31 + ngx_http_trading_load(&s->cause);
+        hash = hash * 31 + ngx_http_trading_load(&s->scenario);
+    }
+
+    return hash;
 }
 
 

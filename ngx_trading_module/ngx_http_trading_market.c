@@ -74,7 +74,8 @@ static ngx_http_trading_route_t  ngx_http_trading_market_routes[] = {
 ngx_http_trading_service_t  ngx_http_trading_market_service = {
     ngx_string("market"),
     ngx_http_trading_market_routes,
-    sizeof(ngx_http_trading_market_routes) / sizeof(ngx_http_trading_route_t)
+    sizeof(ngx_http_trading_market_routes) / sizeof(ngx_http_trading_route_t),
+    NULL
 };
 
 

@@ -24,7 +24,7 @@ static ngx_http_trading_counts_t *ngx_http_trading_zone_block(
 
 
 /* raised whenever ngx_http_trading_counts_t changes */
-#define NGX_HTTP_TRADING_ZONE_VERSION  2
+#define NGX_HTTP_TRADING_ZONE_VERSION  3
 
 #define ngx_http_trading_zone_stride()                                        \
     ngx_align(sizeof(ngx_http_trading_counts_t), NGX_HTTP_TRADING_ZONE_LINE)
@@ -184,6 +184,17 @@ ngx_http_trading_count_event(ngx_http_trading_main_conf_t *mcf,
     if (counts) {
         ngx_http_trading_add(&counts->counter[counter], 1);
     }
+}
+
+
+ngx_http_trading_stream_counts_t *
+ngx_http_trading_stream_counts(ngx_http_trading_main_conf_t *mcf)
+{
+    ngx_http_trading_counts_t  *counts;
+
+    counts = ngx_http_trading_zone_block(mcf, ngx_process_slot);
+
+    return counts ? &counts->stream : NULL;
 }
 
 

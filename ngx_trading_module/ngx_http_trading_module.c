@@ -7,9 +7,15 @@
  * is ngx_http_trading_handler()'s.
  */
 
-#include "ngx_http_trading_metrics.h"
+#include "ngx_http_trading_stream.h"
 
-#define NGX_HTTP_TRADING_STALE_MS  2000
+#define NGX_HTTP_TRADING_STALE_MS          2000
+#define NGX_HTTP_TRADING_STREAM_INTERVAL   20
+#define NGX_HTTP_TRADING_STREAM_BUFFER     65536
+#define NGX_HTTP_TRADING_STREAM_MAX        256
+#define NGX_HTTP_TRADING_STREAM_DRAIN      5000
+#define NGX_HTTP_TRADING_STREAM_HEARTBEAT  30000
+#define NGX_HTTP_TRADING_STREAM_SLOW       10000
 
 static void *ngx_http_trading_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_trading_init_main_conf(ngx_conf_t *cf, void *conf);
@@ -25,6 +31,10 @@ static char *ngx_http_trading_problem_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_trading_stale_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_trading_stream_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_trading_stream_bounds(ngx_conf_t *cf,
+    ngx_http_trading_loc_conf_t *conf);
 static ngx_int_t ngx_http_trading_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_trading_init_process(ngx_cycle_t *cycle);
 
@@ -79,6 +89,62 @@ static ngx_command_t  ngx_http_trading_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       &ngx_http_trading_metrics_service },
+
+    { ngx_string("trading_stream"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_trading_stream_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_trading_stream_service },
+
+    { ngx_string("trading_stream_interval"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_trading_loc_conf_t, stream_interval),
+      NULL },
+
+    { ngx_string("trading_stream_buffer"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_trading_loc_conf_t, stream_buffer),
+      NULL },
+
+    { ngx_string("trading_stream_max_channels"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_trading_loc_conf_t, stream_max),
+      NULL },
+
+    { ngx_string("trading_stream_drain"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_trading_loc_conf_t, stream_drain),
+      NULL },
+
+    { ngx_string("trading_stream_heartbeat"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_trading_loc_conf_t, stream_heartbeat),
+      NULL },
+
+    { ngx_string("trading_stream_slow"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_trading_loc_conf_t, stream_slow),
+      NULL },
+
+    { ngx_string("trading_stream_origin"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_trading_loc_conf_t, stream_origin),
+      NULL },
 
     { ngx_string("trading_problem"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
@@ -143,6 +209,8 @@ ngx_http_trading_create_main_conf(ngx_conf_t *cf)
     mcf->board.map.file.fd = -1;
     mcf->board.map.file.slot = -1;
     mcf->request_id = NGX_ERROR;
+    mcf->account = NGX_ERROR;
+    mcf->stream_interval = NGX_CONF_UNSET_MSEC;
 
     return mcf;
 }
@@ -200,10 +268,17 @@ ngx_http_trading_create_loc_conf(ngx_conf_t *cf)
      *
      *     lcf->service = NULL;
      *     lcf->prefix = { 0, NULL };
+     *     lcf->stream_origin = NULL;
      */
 
     lcf->stale = NGX_CONF_UNSET_MSEC;
     lcf->stale_fail = NGX_CONF_UNSET_UINT;
+    lcf->stream_interval = NGX_CONF_UNSET_MSEC;
+    lcf->stream_buffer = NGX_CONF_UNSET_SIZE;
+    lcf->stream_max = NGX_CONF_UNSET_UINT;
+    lcf->stream_drain = NGX_CONF_UNSET_MSEC;
+    lcf->stream_heartbeat = NGX_CONF_UNSET_MSEC;
+    lcf->stream_slow = NGX_CONF_UNSET_MSEC;
 
     return lcf;
 }
@@ -220,6 +295,22 @@ ngx_http_trading_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->stale, prev->stale,
                               NGX_HTTP_TRADING_STALE_MS);
     ngx_conf_merge_uint_value(conf->stale_fail, prev->stale_fail, 0);
+    ngx_conf_merge_msec_value(conf->stream_interval, prev->stream_interval,
+                              NGX_HTTP_TRADING_STREAM_INTERVAL);
+    ngx_conf_merge_size_value(conf->stream_buffer, prev->stream_buffer,
+                              NGX_HTTP_TRADING_STREAM_BUFFER);
+    ngx_conf_merge_uint_value(conf->stream_max, prev->stream_max,
+                              NGX_HTTP_TRADING_STREAM_MAX);
+    ngx_conf_merge_msec_value(conf->stream_drain, prev->stream_drain,
+                              NGX_HTTP_TRADING_STREAM_DRAIN);
+    ngx_conf_merge_msec_value(conf->stream_heartbeat, prev->stream_heartbeat,
+                              NGX_HTTP_TRADING_STREAM_HEARTBEAT);
+    ngx_conf_merge_msec_value(conf->stream_slow, prev->stream_slow,
+                              NGX_HTTP_TRADING_STREAM_SLOW);
+
+    if (conf->stream_origin == NULL) {
+        conf->stream_origin = prev->stream_origin;
+    }
 
     /* "if" and "limit_except" blocks answer as the location around them */
 
@@ -230,8 +321,41 @@ ngx_http_trading_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->prefix = prev->prefix;
 
         if (clcf->lmt_excpt && clcf->handler == NULL && conf->service) {
-            clcf->handler = ngx_http_trading_handler;
+            clcf->handler = conf->service->handler
+                            ? conf->service->handler
+                            : ngx_http_trading_handler;
         }
+    }
+
+    return ngx_http_trading_stream_bounds(cf, conf);
+}
+
+
+/* one hub follows the board for all, so the shortest interval holds for all */
+static char *
+ngx_http_trading_stream_bounds(ngx_conf_t *cf,
+    ngx_http_trading_loc_conf_t *conf)
+{
+    ngx_http_trading_main_conf_t  *mcf;
+
+    if (conf->stream_interval == 0 || conf->stream_interval > 60000) {
+        return "has a trading_stream_interval that is not of 1ms to 60s";
+    }
+
+    if (conf->stream_buffer < 16384 || conf->stream_buffer > 16 * 1048576) {
+        return "has a trading_stream_buffer that is not of 16k to 16m";
+    }
+
+    if (conf->stream_heartbeat < 1000) {
+        return "has a trading_stream_heartbeat below 1s";
+    }
+
+    if (conf->service == &ngx_http_trading_stream_service
+        || conf->service == &ngx_http_trading_signals_service)
+    {
+        mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_trading_module);
+        mcf->stream_interval = ngx_min(mcf->stream_interval,
+                                       conf->stream_interval);
     }
 
     return NGX_CONF_OK;
@@ -313,7 +437,8 @@ ngx_http_trading_service_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         lcf->prefix.len--;
     }
 
-    clcf->handler = ngx_http_trading_handler;
+    clcf->handler = lcf->service->handler ? lcf->service->handler
+                                          : ngx_http_trading_handler;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_trading_module);
 
@@ -336,6 +461,24 @@ ngx_http_trading_service_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     place->exact = clcf->exact_match;
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_trading_stream_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "json") != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid protocol \"%V\" in \"trading_stream\", "
+                           "it must be \"json\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_trading_service_set(cf, cmd, conf);
 }
 
 
@@ -402,6 +545,7 @@ static ngx_int_t
 ngx_http_trading_init(ngx_conf_t *cf)
 {
     ngx_str_t                      name = ngx_string("request_id");
+    ngx_str_t                      account = ngx_string("trading_account");
     ngx_http_trading_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_trading_module);
@@ -411,6 +555,14 @@ ngx_http_trading_init(ngx_conf_t *cf)
         || ngx_http_trading_check_variables(cf) != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (ngx_http_trading_variable_known(cf, &account)) {
+        mcf->account = ngx_http_get_variable_index(cf, &account);
+
+        if (mcf->account == NGX_ERROR) {
+            return NGX_ERROR;
+        }
     }
 
     if (mcf->board.path.len == 0) {
@@ -441,6 +593,8 @@ ngx_http_trading_init_process(ngx_cycle_t *cycle)
     if (mcf == NULL || mcf->board.path.len == 0) {
         return NGX_OK;
     }
+
+    ngx_http_trading_stream_reset(mcf);
 
     err = trd_file_guard();
 

@@ -45,6 +45,10 @@ static const ngx_http_trading_status_t  ngx_http_trading_problems[] = {
     { 503, "too_many_waiters", "Too many waiting requests", NULL },
     { 503, "too_old", "Quote too old", NULL },
     { 503, "market_stale", "Market data stale", NULL },
+    { 400, "bad_handshake", "Bad WebSocket handshake", NULL },
+    { 426, "upgrade_required", "Upgrade required", NULL },
+    { 403, "origin_not_allowed", "Origin not allowed", NULL },
+    { 401, "unauthorized", "Unauthorized", NULL },
     { 500, "internal_error", "Internal error", NULL }
 };
 

@@ -37,7 +37,7 @@ static void ngx_http_trading_text_reasons(trd_writer_t *w,
 /* in the order of ngx_http_trading_group_e */
 static const char *const  ngx_http_trading_groups[NGX_HTTP_TRADING_R_N] = {
     "card", "health", "price", "prices", "overview", "catalogue", "signal",
-    "signals", "binary", "analysis", "series", "metrics", "other"
+    "signals", "binary", "analysis", "series", "metrics", "stream", "other"
 };
 
 
@@ -159,6 +159,7 @@ ngx_http_trading_prometheus(ngx_http_trading_call_t *call)
 
     ngx_http_trading_counts_sum(mcf, &sum);
     ngx_http_trading_text_workers(&w, &sum);
+    ngx_http_trading_text_stream(&w, &sum.stream);
 
     call->board = ngx_http_trading_board(mcf, r->connection->log);
 

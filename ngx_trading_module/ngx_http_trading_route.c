@@ -41,21 +41,24 @@ static ngx_http_trading_route_t  ngx_http_trading_metrics_routes[] = {
 ngx_http_trading_service_t  ngx_http_trading_health_service = {
     ngx_string("health"),
     ngx_http_trading_health_routes,
-    sizeof(ngx_http_trading_health_routes) / sizeof(ngx_http_trading_route_t)
+    sizeof(ngx_http_trading_health_routes) / sizeof(ngx_http_trading_route_t),
+    NULL
 };
 
 
 ngx_http_trading_service_t  ngx_http_trading_info_service = {
     ngx_string("info"),
     ngx_http_trading_info_routes,
-    sizeof(ngx_http_trading_info_routes) / sizeof(ngx_http_trading_route_t)
+    sizeof(ngx_http_trading_info_routes) / sizeof(ngx_http_trading_route_t),
+    NULL
 };
 
 
 ngx_http_trading_service_t  ngx_http_trading_metrics_service = {
     ngx_string("metrics"),
     ngx_http_trading_metrics_routes,
-    sizeof(ngx_http_trading_metrics_routes) / sizeof(ngx_http_trading_route_t)
+    sizeof(ngx_http_trading_metrics_routes) / sizeof(ngx_http_trading_route_t),
+    NULL
 };
 
 

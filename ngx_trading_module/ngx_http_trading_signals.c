@@ -70,7 +70,8 @@ ngx_http_trading_service_t  ngx_http_trading_signals_service = {
     ngx_string("signals"),
     ngx_http_trading_signals_routes,
     sizeof(ngx_http_trading_signals_routes)
-        / sizeof(ngx_http_trading_route_t)
+        / sizeof(ngx_http_trading_route_t),
+    NULL
 };
 
 

@@ -108,6 +108,29 @@ ngx_http_trading_check_variables(ngx_conf_t *cf)
 }
 
 
+/* does the configuration, or another module, define it? */
+ngx_flag_t
+ngx_http_trading_variable_known(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_uint_t                  i;
+    ngx_hash_key_t             *key;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    key = cmcf->variables_keys->keys.elts;
+
+    for (i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
+        if (key[i].key.len == name->len
+            && ngx_strncasecmp(key[i].key.data, name->data, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_http_trading_variable_set(ngx_http_variable_value_t *v, u_char *data,
     size_t len)

@@ -1,0 +1,396 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A stream from its request to its end.  What a client asks for decides
+ * between WebSocket and SSE; all that may be refused is refused with a
+ * problem document, before the stream begins.
+ *
+ * A stream ends by ngx_http_trading_stream_end(), which takes it out of the
+ * hub at once and leaves the request to a posted event, so that whoever is
+ * walking a list may call it.  If nginx frees the request by itself, the
+ * pool's cleanup does the same.
+ */
+
+#include "ngx_http_trading_stream.h"
+#include "trd_ws_upgrade.h"
+
+static void ngx_http_trading_stream_cleanup(void *data);
+static ngx_int_t ngx_http_trading_stream_account(ngx_http_request_t *r,
+    ngx_str_t *account);
+
+
+ngx_http_trading_service_t  ngx_http_trading_stream_service = {
+    ngx_string("stream"),
+    NULL,
+    0,
+    ngx_http_trading_stream_handler
+};
+
+
+ngx_int_t
+ngx_http_trading_stream_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_flag_t                websocket;
+    ngx_http_trading_call_t   call;
+
+    static ngx_str_t  upgrade = ngx_string("Upgrade");
+    static ngx_str_t  protocol = ngx_string("websocket");
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_memzero(&call, offsetof(ngx_http_trading_call_t, detail));
+    call.request = r;
+
+    if (r->method != NGX_HTTP_GET) {
+        ngx_http_trading_fail(&call, NGX_HTTP_TRADING_BAD_METHOD,
+                              "a stream takes GET");
+        return ngx_http_trading_problem_send(&call);
+    }
+
+    websocket = r->headers_in.upgrade
+                && trd_token_listed((char *) r->headers_in.upgrade->value.data,
+                                    r->headers_in.upgrade->value.len,
+                                    "websocket");
+
+    if (!websocket && !ngx_http_trading_sse_wanted(r, 0)) {
+
+        if (ngx_http_trading_header(r, &upgrade, &protocol) == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_http_trading_fail(&call, NGX_HTTP_TRADING_UPGRADE,
+                              "ask for an upgrade to websocket, or accept "
+                              "text/event-stream");
+        return ngx_http_trading_problem_send(&call);
+    }
+
+    rc = ngx_http_trading_stream_open(&call, websocket, 0);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_trading_problem_send(&call);
+    }
+
+    return rc;
+}
+
+
+/* `binary`: what /binary/stream sends, whatever the arguments say */
+ngx_int_t
+ngx_http_trading_stream_open(ngx_http_trading_call_t *call,
+    ngx_flag_t websocket, ngx_flag_t binary)
+{
+    u_char                       *buf;
+    ngx_int_t                     rc;
+    trd_request_t                 request;
+    ngx_http_request_t           *r;
+    ngx_pool_cleanup_t           *cln;
+    trd_request_error_t           error;
+    ngx_http_trading_hub_t       *hub;
+    ngx_http_trading_stream_t    *s;
+    ngx_http_trading_loc_conf_t  *lcf;
+
+    r = call->request;
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_trading_module);
+
+    if (ngx_http_trading_need(call, 0) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (r != r->main) {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NOT_FOUND,
+                                     "a stream is no subrequest");
+    }
+
+    buf = ngx_pnalloc(r->pool, r->args.len + 1);
+    s = ngx_pcalloc(r->pool, sizeof(ngx_http_trading_stream_t));
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (buf == NULL || s == NULL || cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    error = trd_request_args((char *) r->args.data, r->args.len,
+                             (char *) buf, &request);
+
+    if (error != TRD_REQUEST_OK) {
+        return ngx_http_trading_fail(call,
+                                     error == TRD_REQUEST_UNKNOWN_CLASS
+                                     ? NGX_HTTP_TRADING_UNKNOWN_CLASS
+                                     : NGX_HTTP_TRADING_BAD_PARAMETER,
+                                     "%s", request.detail);
+    }
+
+    if (!websocket && !binary && request.channels == 0) {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                                     "name at least one channel: "
+                                     "?channels=prices");
+    }
+
+    hub = ngx_http_trading_hub(ngx_http_get_module_main_conf(r,
+                                                  ngx_http_trading_module));
+    if (hub == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    s->request = r;
+    s->websocket = websocket ? 1 : 0;
+    s->tokens = NGX_HTTP_TRADING_MESSAGES_BURST;
+    s->filled = ngx_current_msec;
+    s->heard = ngx_current_msec;
+
+    if (ngx_http_trading_stream_account(r, &s->account) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_trading_stream_check(call, &request, &s->account);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = websocket ? ngx_http_trading_ws_upgrade(call, s)
+                   : ngx_http_trading_sse_begin(call, s);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* from here on the stream has begun, and no status can be given */
+
+    cln->handler = ngx_http_trading_stream_cleanup;
+    cln->data = s;
+
+    r->main->count++;
+    r->keepalive = 0;
+
+    hub->stale_ms = lcf->stale;
+    ngx_http_trading_hub_add(hub, s);
+    ngx_http_trading_stream_begin(s, &request, binary);
+
+    if (!s->ended) {
+        if (websocket) {
+            ngx_http_trading_ws_start(s);
+
+        } else {
+            ngx_http_trading_sse_start(s);
+        }
+    }
+
+    return NGX_DONE;
+}
+
+
+/* who is calling, if somebody in the configuration says so */
+static ngx_int_t
+ngx_http_trading_stream_account(ngx_http_request_t *r, ngx_str_t *account)
+{
+    ngx_http_variable_value_t     *v;
+    ngx_http_trading_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_trading_module);
+
+    if (mcf->account == NGX_ERROR) {
+        return NGX_OK;
+    }
+
+    v = ngx_http_get_indexed_variable(r, mcf->account);
+
+    if (v == NULL || v->not_found || v->len == 0) {
+        return NGX_OK;
+    }
+
+    account->len = v->len;
+    account->data = ngx_pnalloc(r->pool, v->len);
+
+    if (account->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(account->data, v->data, v->len);
+
+    return NGX_OK;
+}
+
+
+/* May the client send one more message?  If not, it is told goodbye. */
+ngx_int_t
+ngx_http_trading_stream_token(ngx_http_trading_stream_t *s)
+{
+    ngx_msec_t  n;
+
+    n = (ngx_current_msec - s->filled) * NGX_HTTP_TRADING_MESSAGES / 1000;
+
+    if (n) {
+        s->filled = ngx_current_msec;
+        s->tokens = ngx_min(s->tokens + n, NGX_HTTP_TRADING_MESSAGES_BURST);
+    }
+
+    if (s->tokens) {
+        s->tokens--;
+        return NGX_OK;
+    }
+
+    ngx_http_trading_stream_error(s, NULL, "too_many_messages",
+                                  "at most %d messages a second",
+                                  NGX_HTTP_TRADING_MESSAGES);
+    ngx_http_trading_stream_close(s, 1008, "too many messages",
+                                  NGX_HTTP_TRADING_END_LIMIT);
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_http_trading_stream_end(ngx_http_trading_stream_t *s,
+    ngx_http_trading_end_e why)
+{
+    ngx_http_trading_hub_t  *hub;
+
+    if (s->ended) {
+        return;
+    }
+
+    hub = ngx_http_trading_hub(NULL);
+
+    if (!s->closing) {
+        s->end = why;
+    }
+
+    ngx_http_trading_hub_remove(hub, s);
+
+    if (s->busy) {
+        ngx_queue_remove(&s->lag->link);        /* nginx still sends of it */
+        ngx_queue_init(&s->lag->link);
+
+    } else {
+        ngx_http_trading_lag_free(s);
+    }
+
+    s->ended = 1;
+    ngx_queue_insert_tail(&hub->ended, &s->link);
+    ngx_post_event(&hub->finish, &ngx_posted_events);
+}
+
+
+/* Says goodbye and waits a moment for the client to do so, too. */
+void
+ngx_http_trading_stream_close(ngx_http_trading_stream_t *s, ngx_uint_t code,
+    const char *reason, ngx_http_trading_end_e why)
+{
+    u_char  frame[TRD_WS_CLOSE_MAX];
+
+    if (s->ended || s->closing) {
+        return;
+    }
+
+    s->end = why;
+
+    if (!s->websocket || s->closed) {
+        if (s->websocket) {
+            ngx_http_trading_out_raw(s, frame,
+                                     trd_ws_close_write(frame, code, reason,
+                                                        ngx_strlen(reason)));
+        }
+
+        ngx_http_trading_stream_end(s, why);
+        return;
+    }
+
+    ngx_http_trading_out_raw(s, frame,
+                             trd_ws_close_write(frame, code, reason,
+                                                ngx_strlen(reason)));
+
+    if (s->ended) {
+        return;
+    }
+
+    s->closing = 1;
+    ngx_http_trading_hub_closing(ngx_http_trading_hub(NULL), s);
+}
+
+
+/* posted: hands the requests of ended streams back to nginx */
+void
+ngx_http_trading_stream_finish(ngx_event_t *ev)
+{
+    ngx_int_t                   rc;
+    ngx_queue_t                *q;
+    ngx_connection_t           *c;
+    ngx_http_request_t         *r;
+    ngx_http_trading_hub_t     *hub;
+    ngx_http_trading_stream_t  *s;
+
+    hub = ev->data;
+
+    while (!ngx_queue_empty(&hub->ended)) {
+        q = ngx_queue_head(&hub->ended);
+        s = ngx_queue_data(q, ngx_http_trading_stream_t, link);
+
+        ngx_queue_remove(q);
+        s->link.next = NULL;
+
+        r = s->request;
+        c = r->connection;
+
+        r->read_event_handler = ngx_http_block_reading;
+        r->write_event_handler = ngx_http_request_empty_handler;
+
+        switch (s->end) {
+
+        case NGX_HTTP_TRADING_END_GONE:
+        case NGX_HTTP_TRADING_END_DEAD:
+        case NGX_HTTP_TRADING_END_SLOW:
+        case NGX_HTTP_TRADING_END_FAILED:
+            rc = NGX_ERROR;
+            c->error = s->websocket ? 1 : c->error;
+            break;
+
+        default:
+            rc = s->websocket ? NGX_OK
+                              : ngx_http_send_special(r, NGX_HTTP_LAST);
+        }
+
+        ngx_http_finalize_request(r, rc);
+        ngx_http_run_posted_requests(c);
+    }
+}
+
+
+static void
+ngx_http_trading_stream_cleanup(void *data)
+{
+    ngx_http_trading_stream_t *s = data;
+
+    if (!s->ended) {
+
+        /* nginx found out that the client had gone */
+
+        if (!s->closing) {
+            s->end = NGX_HTTP_TRADING_END_GONE;
+        }
+
+        ngx_http_trading_hub_remove(ngx_http_trading_hub(NULL), s);
+        s->ended = 1;
+
+    } else if (s->link.next) {
+        ngx_queue_remove(&s->link);
+    }
+
+    ngx_http_trading_lag_free(s);
+
+    if (s->rx) {
+        ngx_free(s->rx);
+        s->rx = NULL;
+    }
+
+    if (s->message) {
+        ngx_free(s->message);
+        s->message = NULL;
+    }
+}

@@ -1,0 +1,472 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Cohorts: connections that want the same in the same form.  A client's
+ * subscriptions are its cohort; to change them it moves to another one.
+ */
+
+#include "ngx_http_trading_stream.h"
+
+static uint32_t ngx_http_trading_cohort_hash(ngx_http_trading_hub_t *hub,
+    const ngx_http_trading_cohort_t *c);
+static ngx_flag_t ngx_http_trading_cohort_same(ngx_http_trading_hub_t *hub,
+    const ngx_http_trading_cohort_t *a, const ngx_http_trading_cohort_t *b);
+static ngx_http_trading_cohort_t *ngx_http_trading_cohort_create(
+    ngx_http_trading_hub_t *hub, const ngx_http_trading_cohort_t *like);
+static void ngx_http_trading_cohort_free(ngx_http_trading_cohort_t *c);
+static ngx_int_t ngx_http_trading_want_translate(ngx_http_trading_hub_t *hub,
+    trd_board_t *board, ngx_http_trading_want_t *want);
+static ngx_int_t ngx_http_trading_pick(ngx_http_trading_hub_t *hub,
+    uint32_t item);
+static int ngx_libc_cdecl ngx_http_trading_pick_order(const void *one,
+    const void *two);
+
+
+#define ngx_http_trading_wants(want, i)                                       \
+    ((want)->all || ((want)->bits[(i) / 64] >> ((i) % 64) & 1))
+
+
+/* Moves a stream, which may have no cohort yet; `like` is only looked at. */
+ngx_int_t
+ngx_http_trading_cohort_join(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, const ngx_http_trading_cohort_t *like)
+{
+    uint32_t                    hash;
+    ngx_uint_t                  topic;
+    ngx_queue_t                *q;
+    ngx_http_trading_cohort_t  *c;
+
+    hash = ngx_http_trading_cohort_hash(hub, like);
+    c = NULL;
+
+    for (q = ngx_queue_head(&hub->cohorts);
+         q != ngx_queue_sentinel(&hub->cohorts);
+         q = ngx_queue_next(q))
+    {
+        c = ngx_queue_data(q, ngx_http_trading_cohort_t, link);
+
+        if (c->hash == hash && ngx_http_trading_cohort_same(hub, c, like)) {
+            break;
+        }
+
+        c = NULL;
+    }
+
+    if (c && c == s->cohort) {
+        return NGX_OK;
+    }
+
+    for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
+        if (like->topics & (1U << topic)
+            && ngx_http_trading_subject_listen(hub, topic) != NGX_OK)
+        {
+            while (topic--) {
+                if (like->topics & (1U << topic)) {
+                    ngx_http_trading_subject_forget(hub, topic);
+                }
+            }
+
+            return NGX_ERROR;
+        }
+    }
+
+    if (c == NULL) {
+        c = ngx_http_trading_cohort_create(hub, like);
+
+        if (c == NULL) {
+            for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
+                if (like->topics & (1U << topic)) {
+                    ngx_http_trading_subject_forget(hub, topic);
+                }
+            }
+
+            return NGX_ERROR;
+        }
+
+        c->hash = hash;
+    }
+
+    /* what is being handed out now is of the old subscriptions */
+
+    ngx_http_trading_hub_catch_up(hub, s);
+
+    if (s->ended) {
+        if (c->nstreams == 0) {
+            ngx_queue_remove(&c->link);
+            ngx_http_trading_cohort_free(c);
+        }
+
+        for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
+            if (like->topics & (1U << topic)) {
+                ngx_http_trading_subject_forget(hub, topic);
+            }
+        }
+
+        return NGX_OK;
+    }
+
+    c->nstreams++;
+    ngx_http_trading_cohort_leave(hub, s);
+
+    s->cohort = c;
+    s->batch = hub->batch_no;
+    ngx_queue_insert_tail(&c->streams, &s->link);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_trading_cohort_leave(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    ngx_uint_t                  topic;
+    ngx_http_trading_cohort_t  *c;
+
+    c = s->cohort;
+
+    if (c == NULL) {
+        return;
+    }
+
+    s->cohort = NULL;
+    ngx_queue_remove(&s->link);
+
+    for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
+        if (c->topics & (1U << topic)) {
+            ngx_http_trading_subject_forget(hub, topic);
+        }
+    }
+
+    if (--c->nstreams) {
+        return;
+    }
+
+    if (hub->pass == c) {
+        hub->pass = ngx_http_trading_cohort_next(hub, c);
+    }
+
+    if (hub->picked == c) {
+        hub->picked = NULL;
+    }
+
+    ngx_queue_remove(&c->link);
+    ngx_http_trading_cohort_free(c);
+}
+
+
+ngx_http_trading_cohort_t *
+ngx_http_trading_cohort_next(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_cohort_t *c)
+{
+    ngx_queue_t  *q;
+
+    q = c ? ngx_queue_next(&c->link) : ngx_queue_head(&hub->cohorts);
+
+    return (q == ngx_queue_sentinel(&hub->cohorts))
+           ? NULL : ngx_queue_data(q, ngx_http_trading_cohort_t, link);
+}
+
+
+static uint32_t
+ngx_http_trading_cohort_hash(ngx_http_trading_hub_t *hub,
+    const ngx_http_trading_cohort_t *c)
+{
+    uint32_t                        hash;
+    ngx_uint_t                      i;
+    const ngx_http_trading_want_t  *want;
+
+    ngx_crc32_init(hash);
+    ngx_crc32_update(&hash, (u_char *) &c->topics, sizeof(c->topics));
+    ngx_crc32_update(&hash, (u_char *) &c->form, sizeof(c->form));
+
+    for (i = 0; i < NGX_HTTP_TRADING_T_EACH; i++) {
+        want = &c->want[i];
+
+        if (want->bits) {
+            ngx_crc32_update(&hash, (u_char *) want->bits,
+                             hub->words * sizeof(uint64_t));
+        }
+    }
+
+    ngx_crc32_final(hash);
+
+    return hash;
+}
+
+
+static ngx_flag_t
+ngx_http_trading_cohort_same(ngx_http_trading_hub_t *hub,
+    const ngx_http_trading_cohort_t *a, const ngx_http_trading_cohort_t *b)
+{
+    ngx_uint_t                      i;
+    const ngx_http_trading_want_t  *x, *y;
+
+    if (a->topics != b->topics || a->form != b->form) {
+        return 0;
+    }
+
+    for (i = 0; i < NGX_HTTP_TRADING_T_EACH; i++) {
+        x = &a->want[i];
+        y = &b->want[i];
+
+        if (x->all != y->all || x->classes != y->classes
+            || (x->bits == NULL) != (y->bits == NULL))
+        {
+            return 0;
+        }
+
+        if (x->bits
+            && ngx_memcmp(x->bits, y->bits, hub->words * sizeof(uint64_t))
+               != 0)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_http_trading_cohort_t *
+ngx_http_trading_cohort_create(ngx_http_trading_hub_t *hub,
+    const ngx_http_trading_cohort_t *like)
+{
+    size_t                      size;
+    ngx_uint_t                  i;
+    ngx_http_trading_cohort_t  *c;
+
+    size = hub->words * sizeof(uint64_t);
+
+    c = ngx_alloc(sizeof(ngx_http_trading_cohort_t), hub->log);
+    if (c == NULL) {
+        return NULL;
+    }
+
+    *c = *like;
+    c->nstreams = 0;
+
+    ngx_queue_init(&c->streams);
+    ngx_queue_init(&c->todo);
+
+    for (i = 0; i < NGX_HTTP_TRADING_T_EACH; i++) {
+        c->want[i].bits = NULL;
+    }
+
+    for (i = 0; i < NGX_HTTP_TRADING_T_EACH; i++) {
+
+        if (like->want[i].bits == NULL) {
+            continue;
+        }
+
+        c->want[i].bits = ngx_alloc(size + 1, hub->log);
+
+        if (c->want[i].bits == NULL) {
+            ngx_http_trading_cohort_free(c);
+            return NULL;
+        }
+
+        ngx_memcpy(c->want[i].bits, like->want[i].bits, size);
+    }
+
+    ngx_queue_insert_tail(&hub->cohorts, &c->link);
+
+    return c;
+}
+
+
+static void
+ngx_http_trading_cohort_free(ngx_http_trading_cohort_t *c)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_TRADING_T_EACH; i++) {
+        if (c->want[i].bits) {
+            ngx_free(c->want[i].bits);
+        }
+    }
+
+    ngx_free(c);
+}
+
+
+/* the items of the batch that a cohort wants, in their order */
+void
+ngx_http_trading_cohort_pick(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_cohort_t *c)
+{
+    uint32_t                   i, k, word, item;
+    uint64_t                   bits, wanted;
+    ngx_uint_t                 topic;
+    ngx_http_trading_item_t   *it;
+    ngx_http_trading_batch_t  *b;
+
+    b = &hub->batch;
+    hub->picked = c;
+    hub->npicks = 0;
+
+    wanted = 0;
+
+    for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
+        if (c->topics & (1U << topic)) {
+            wanted += c->want[topic].all ? hub->n : c->want[topic].n;
+        }
+    }
+
+    /* one goes through the shorter of the two */
+
+    if (wanted >= b->n
+        || c->topics & (1U << NGX_HTTP_TRADING_T_MARKET
+                        | 1U << NGX_HTTP_TRADING_T_HEALTH))
+    {
+        for (i = 1; i <= b->n; i++) {
+            it = &b->items[i];
+
+            if (c->topics & (1U << it->topic)
+                && (it->topic >= NGX_HTTP_TRADING_T_EACH
+                    || ngx_http_trading_wants(&c->want[it->topic],
+                                              it->instrument))
+                && ngx_http_trading_pick(hub, i) != NGX_OK)
+            {
+                return;
+            }
+        }
+
+        return;
+    }
+
+    for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
+
+        if (!(c->topics & (1U << topic))) {
+            continue;
+        }
+
+        for (word = 0; word < hub->words; word++) {
+            bits = c->want[topic].bits[word];
+
+            for ( /* void */ ; bits; bits &= bits - 1) {
+                k = word * 64 + __builtin_ctzll(bits);
+
+                for (item = hub->subject[topic].item[k]; item;
+                     item = b->items[item].next)
+                {
+                    if (ngx_http_trading_pick(hub, item) != NGX_OK) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    if (hub->npicks > 1) {
+        ngx_qsort(hub->picks, hub->npicks, sizeof(uint32_t),
+                  ngx_http_trading_pick_order);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_trading_pick(ngx_http_trading_hub_t *hub, uint32_t item)
+{
+    uint32_t  *picks, n;
+
+    if (hub->npicks == hub->picks_alloc) {
+        n = ngx_max(hub->picks_alloc * 2, 64);
+        picks = ngx_alloc(n * sizeof(uint32_t), hub->log);
+
+        if (picks == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(picks, hub->picks, hub->npicks * sizeof(uint32_t));
+        ngx_free(hub->picks);
+
+        hub->picks = picks;
+        hub->picks_alloc = n;
+    }
+
+    hub->picks[hub->npicks++] = item;
+
+    return NGX_OK;
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_trading_pick_order(const void *one, const void *two)
+{
+    uint32_t  a, b;
+
+    a = *(const uint32_t *) one;
+    b = *(const uint32_t *) two;
+
+    return (a > b) - (a < b);
+}
+
+
+/* to the numbers that instruments have on another board; the hub still has
+   the old names and `words`, board is the new one */
+ngx_int_t
+ngx_http_trading_cohort_translate(ngx_http_trading_hub_t *hub,
+    trd_board_t *board, ngx_http_trading_cohort_t *c)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_TRADING_T_EACH; i++) {
+        if (c->want[i].bits
+            && ngx_http_trading_want_translate(hub, board, &c->want[i])
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trading_want_translate(ngx_http_trading_hub_t *hub,
+    trd_board_t *board, ngx_http_trading_want_t *want)
+{
+    size_t             size;
+    uint32_t           i, k;
+    uint64_t          *bits;
+    trd_instrument_t   in;
+
+    size = (board->n + 63) / 64 * sizeof(uint64_t);
+
+    bits = ngx_calloc(size + 1, hub->log);
+    if (bits == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < hub->n; i++) {
+        if (ngx_http_trading_wants(want, i)
+            && trd_board_find(board, hub->names[i],
+                              ngx_strlen(hub->names[i]), &k)
+               == TRD_OK)
+        {
+            bits[k / 64] |= 1ULL << (k % 64);
+        }
+    }
+
+    for (i = 0; want->classes && i < board->n; i++) {
+        if (trd_board_instrument(board, i, &in) == TRD_OK
+            && want->classes & (1U << in.asset_class))
+        {
+            bits[i / 64] |= 1ULL << (i % 64);
+        }
+    }
+
+    want->n = 0;
+
+    for (i = 0; i < size / sizeof(uint64_t); i++) {
+        want->n += __builtin_popcountll(bits[i]);
+    }
+
+    ngx_free(want->bits);
+    want->bits = bits;
+
+    return NGX_OK;
+}

@@ -1,0 +1,610 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The hub: follows the board while somebody listens.  After quiet the
+ * writer's socket wakes it, and what changed goes out at once; from then on
+ * it looks every flush interval, until nothing has changed.
+ *
+ * A flush goes through the cohorts in slices, so that a worker with thousands
+ * of streams answers other requests in between.  The next batch is made when
+ * all have got this one: under overload the interval grows, and updates
+ * conflate for all.
+ */
+
+#include "ngx_http_trading_stream.h"
+
+#define NGX_HTTP_TRADING_SLICE  256     /* connections that are written to */
+
+static void ngx_http_trading_hub_timer(ngx_event_t *ev);
+static void ngx_http_trading_hub_slice(ngx_event_t *ev);
+static void ngx_http_trading_hub_sleep(ngx_http_trading_hub_t *hub);
+static void ngx_http_trading_hub_begin_pass(ngx_http_trading_hub_t *hub);
+static void ngx_http_trading_hub_end_pass(ngx_http_trading_hub_t *hub);
+static void ngx_http_trading_hub_serve(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s);
+static ngx_int_t ngx_http_trading_hub_board(ngx_http_trading_hub_t *hub);
+static ngx_int_t ngx_http_trading_hub_replace(ngx_http_trading_hub_t *hub,
+    trd_board_t *board);
+static ngx_int_t ngx_http_trading_hub_names(ngx_http_trading_hub_t *hub,
+    trd_board_t *board);
+static void ngx_http_trading_hub_fail(ngx_http_trading_hub_t *hub);
+static void ngx_http_trading_hub_resync(ngx_http_trading_hub_t *hub);
+static uint64_t ngx_http_trading_hub_us(void);
+
+
+/* of this worker, which is one thread */
+static ngx_http_trading_hub_t  ngx_http_trading_the_hub;
+
+
+/* the worker's hub; mcf may be NULL once there is one */
+ngx_http_trading_hub_t *
+ngx_http_trading_hub(ngx_http_trading_main_conf_t *mcf)
+{
+    ngx_http_trading_hub_t  *hub;
+
+    hub = &ngx_http_trading_the_hub;
+
+    if (hub->mcf) {
+
+        /* in a single process another configuration may have come */
+
+        if (mcf && hub->mcf != mcf && hub->nstreams == 0) {
+            hub->mcf = mcf;
+            hub->generation = 0;
+        }
+
+        return hub;
+    }
+
+    hub->mcf = mcf;
+    hub->log = ngx_cycle->log;
+
+    ngx_queue_init(&hub->cohorts);
+    ngx_queue_init(&hub->beats);
+    ngx_queue_init(&hub->lags);
+    ngx_queue_init(&hub->closings);
+    ngx_queue_init(&hub->accounts);
+    ngx_queue_init(&hub->ended);
+
+    hub->flush.handler = ngx_http_trading_hub_timer;
+    hub->slice.handler = ngx_http_trading_hub_slice;
+    hub->tick.handler = ngx_http_trading_tick;
+    hub->finish.handler = ngx_http_trading_stream_finish;
+    hub->drain.handler = ngx_http_trading_drain_look;
+
+    hub->flush.data = hub;
+    hub->slice.data = hub;
+    hub->tick.data = hub;
+    hub->finish.data = hub;
+    hub->drain.data = hub;
+
+    hub->flush.log = hub->log;
+    hub->slice.log = hub->log;
+    hub->tick.log = hub->log;
+    hub->finish.log = hub->log;
+    hub->drain.log = hub->log;
+
+    return hub;
+}
+
+
+void
+ngx_http_trading_hub_add(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    if (hub->nstreams == 0) {
+        hub->generation = 0;
+        hub->stale = 0;
+    }
+
+    ngx_http_trading_hub_look(hub);
+
+    s->joined = 1;
+    s->due = ngx_current_msec + ngx_http_trading_heartbeat(s);
+
+    ngx_queue_insert_tail(&hub->beats, &s->beat);
+    hub->forms[s->form]++;
+    ngx_http_trading_count_opened(hub->mcf, s->websocket, 1);
+
+    if (hub->nstreams++) {
+        return;
+    }
+
+    ngx_add_timer(&hub->tick, NGX_HTTP_TRADING_TICK);
+    ngx_http_trading_wake_open(hub);
+
+    if (!hub->flush.timer_set) {
+        ngx_add_timer(&hub->flush, hub->mcf->stream_interval);
+    }
+}
+
+
+void
+ngx_http_trading_hub_remove(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    if (!s->joined) {
+        return;
+    }
+
+    s->joined = 0;
+
+    ngx_http_trading_cohort_leave(hub, s);
+    ngx_queue_remove(&s->beat);
+
+    if (s->account_link.next) {
+        ngx_queue_remove(&s->account_link);
+        s->account_link.next = NULL;
+    }
+
+    hub->forms[s->form]--;
+    ngx_http_trading_count_opened(hub->mcf, s->websocket, -1);
+    ngx_http_trading_count_end(hub->mcf, s->end);
+
+    if (--hub->nstreams) {
+        return;
+    }
+
+    /* nobody listens: nothing runs */
+
+    ngx_http_trading_hub_stop_pass(hub);
+    ngx_http_trading_wake_close(hub);
+
+    if (hub->tick.timer_set) {
+        ngx_del_timer(&hub->tick);
+    }
+
+    if (hub->flush.timer_set) {
+        ngx_del_timer(&hub->flush);
+    }
+
+    if (hub->drain.timer_set) {
+        ngx_del_timer(&hub->drain);
+    }
+}
+
+
+void
+ngx_http_trading_hub_closing(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    ngx_queue_remove(&s->beat);
+    ngx_queue_insert_tail(&hub->closings, &s->beat);
+
+    s->due = ngx_current_msec + NGX_HTTP_TRADING_GOODBYE;
+    ngx_http_trading_cohort_leave(hub, s);
+}
+
+
+/* reads the journal up to now; the board may be another one afterwards */
+void
+ngx_http_trading_hub_look(ngx_http_trading_hub_t *hub)
+{
+    if (ngx_http_trading_hub_board(hub) == NGX_OK) {
+        ngx_http_trading_subject_journal(hub);
+    }
+}
+
+
+static void
+ngx_http_trading_hub_timer(ngx_event_t *ev)
+{
+    ngx_http_trading_hub_t  *hub;
+
+    hub = ev->data;
+
+    if (hub->nstreams == 0) {
+        return;
+    }
+
+    if (hub->pass == NULL) {
+        ngx_http_trading_hub_look(hub);
+
+        if (hub->nchanges == 0) {
+            ngx_http_trading_hub_sleep(hub);
+            return;
+        }
+
+        ngx_http_trading_hub_begin_pass(hub);
+    }
+
+    ngx_add_timer(&hub->flush, hub->mcf->stream_interval);
+}
+
+
+/* the writer's socket says that there is something */
+void
+ngx_http_trading_hub_woken(ngx_http_trading_hub_t *hub)
+{
+    if (hub->nstreams == 0 || hub->flush.timer_set) {
+        return;
+    }
+
+    ngx_http_trading_hub_timer(&hub->flush);
+}
+
+
+/* nothing changed: until the writer wakes us, or as long as there is none
+   that could, until the interval is over */
+static void
+ngx_http_trading_hub_sleep(ngx_http_trading_hub_t *hub)
+{
+    if (hub->board && ngx_http_trading_wake_ask(hub) == NGX_OK) {
+        return;
+    }
+
+    ngx_add_timer(&hub->flush, hub->mcf->stream_interval);
+}
+
+
+/* what is to be told goes to those who want it */
+static void
+ngx_http_trading_hub_begin_pass(ngx_http_trading_hub_t *hub)
+{
+    ngx_queue_t                *q;
+    ngx_http_trading_cohort_t  *c;
+
+    hub->pass_us = ngx_http_trading_hub_us();
+
+    if (ngx_http_trading_batch_make(hub) != NGX_OK) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&hub->cohorts);
+         q != ngx_queue_sentinel(&hub->cohorts);
+         q = ngx_queue_next(q))
+    {
+        c = ngx_queue_data(q, ngx_http_trading_cohort_t, link);
+
+        if (c->topics && !ngx_queue_empty(&c->streams)) {
+            ngx_queue_add(&c->todo, &c->streams);
+            ngx_queue_init(&c->streams);
+        }
+    }
+
+    hub->pass = ngx_http_trading_cohort_next(hub, NULL);
+    ngx_http_trading_hub_slice(&hub->slice);
+}
+
+
+static void
+ngx_http_trading_hub_slice(ngx_event_t *ev)
+{
+    ngx_uint_t                  n;
+    ngx_queue_t                *q;
+    ngx_http_trading_hub_t     *hub;
+    ngx_http_trading_cohort_t  *c;
+
+    hub = ev->data;
+    n = 0;
+
+    while (hub->pass) {
+        c = hub->pass;
+
+        if (ngx_queue_empty(&c->todo)) {
+            hub->pass = ngx_http_trading_cohort_next(hub, c);
+            continue;
+        }
+
+        if (hub->picked != c) {
+            ngx_http_trading_cohort_pick(hub, c);
+        }
+
+        if (hub->npicks == 0
+            || ngx_http_trading_batch_form(hub, c->form) != NGX_OK)
+        {
+            ngx_queue_add(&c->streams, &c->todo);
+            ngx_queue_init(&c->todo);
+            continue;
+        }
+
+        if (n++ == NGX_HTTP_TRADING_SLICE) {
+            ngx_post_event(&hub->slice, &ngx_posted_next_events);
+            return;
+        }
+
+        q = ngx_queue_head(&c->todo);
+
+        ngx_http_trading_hub_serve(hub, ngx_queue_data(q,
+                                           ngx_http_trading_stream_t, link));
+    }
+
+    ngx_http_trading_hub_end_pass(hub);
+}
+
+
+/* the stream, which waits in its cohort, gets what was picked for it */
+static void
+ngx_http_trading_hub_serve(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    uint32_t  npicks;
+
+    npicks = hub->npicks;
+
+    ngx_queue_remove(&s->link);
+    ngx_queue_insert_tail(&s->cohort->streams, &s->link);
+    s->batch = hub->batch_no;
+
+    ngx_http_trading_out_picks(hub, s);
+
+    ngx_http_trading_count_stream(hub->mcf, NGX_HTTP_TRADING_SC_UPDATES,
+                                  npicks);
+}
+
+
+/* before its subscriptions change, or the hub's memory does */
+void
+ngx_http_trading_hub_catch_up(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    if (hub->pass == NULL || s->cohort == NULL || s->batch == hub->batch_no) {
+        return;
+    }
+
+    if (hub->picked != s->cohort) {
+        ngx_http_trading_cohort_pick(hub, s->cohort);
+    }
+
+    if (hub->npicks
+        && ngx_http_trading_batch_form(hub, s->form) == NGX_OK)
+    {
+        ngx_http_trading_hub_serve(hub, s);
+    }
+}
+
+
+static void
+ngx_http_trading_hub_end_pass(ngx_http_trading_hub_t *hub)
+{
+    int64_t    now;
+    uint32_t   i;
+
+    now = ngx_http_trading_now();
+
+    ngx_http_trading_count_flush(hub->mcf,
+                                 ngx_http_trading_hub_us() - hub->pass_us);
+
+    for (i = 1; i <= hub->batch.n; i++) {
+        if (hub->batch.items[i].ms
+            && hub->batch.items[i].topic == NGX_HTTP_TRADING_T_PRICES)
+        {
+            ngx_http_trading_count_wire(hub->mcf,
+                                        now - hub->batch.items[i].ms);
+        }
+    }
+
+    ngx_http_trading_batch_release(hub);
+}
+
+
+/* all streams back to where they are between two passes */
+void
+ngx_http_trading_hub_stop_pass(ngx_http_trading_hub_t *hub)
+{
+    ngx_queue_t                *q;
+    ngx_http_trading_cohort_t  *c;
+
+    if (hub->slice.posted) {
+        ngx_delete_posted_event(&hub->slice);
+    }
+
+    for (q = ngx_queue_head(&hub->cohorts);
+         q != ngx_queue_sentinel(&hub->cohorts);
+         q = ngx_queue_next(q))
+    {
+        c = ngx_queue_data(q, ngx_http_trading_cohort_t, link);
+
+        if (!ngx_queue_empty(&c->todo)) {
+            ngx_queue_add(&c->streams, &c->todo);
+            ngx_queue_init(&c->todo);
+        }
+    }
+
+    hub->pass = NULL;
+    hub->picked = NULL;
+    ngx_http_trading_batch_release(hub);
+}
+
+
+/* NGX_OK: hub->board is there, and the hub knows its instruments */
+static ngx_int_t
+ngx_http_trading_hub_board(ngx_http_trading_hub_t *hub)
+{
+    trd_board_t  *board;
+
+    board = ngx_http_trading_board(hub->mcf, hub->log);
+    hub->board = NULL;
+
+    if (board == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (board->generation != hub->generation
+        && ngx_http_trading_hub_replace(hub, board) != NGX_OK)
+    {
+        ngx_http_trading_hub_fail(hub);
+        return NGX_DECLINED;
+    }
+
+    hub->board = board;
+
+    return NGX_OK;
+}
+
+
+/* Another board: other numbers, another journal.  What clients want is
+   translated, and they get the latest of everything. */
+static ngx_int_t
+ngx_http_trading_hub_replace(ngx_http_trading_hub_t *hub, trd_board_t *board)
+{
+    ngx_uint_t                   topic, listeners[NGX_HTTP_TRADING_T_EACH];
+    ngx_queue_t                 *q;
+    ngx_flag_t                   first;
+    ngx_http_trading_lag_t      *lag;
+    ngx_http_trading_cohort_t   *c;
+
+    first = (hub->generation == 0);
+
+    ngx_http_trading_hub_stop_pass(hub);
+
+    for (q = ngx_queue_head(&hub->cohorts);
+         q != ngx_queue_sentinel(&hub->cohorts);
+         q = ngx_queue_next(q))
+    {
+        c = ngx_queue_data(q, ngx_http_trading_cohort_t, link);
+
+        if (ngx_http_trading_cohort_translate(hub, board, c) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    for (q = ngx_queue_head(&hub->lags);
+         q != ngx_queue_sentinel(&hub->lags);
+         q = ngx_queue_next(q))
+    {
+        lag = ngx_queue_data(q, ngx_http_trading_lag_t, link);
+        ngx_http_trading_lag_unmark(lag->stream);
+    }
+
+    hub->nchanges = 0;
+
+    for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
+        listeners[topic] = hub->subject[topic].listeners;
+
+        if (listeners[topic]) {
+            hub->subject[topic].listeners = 1;
+            ngx_http_trading_subject_forget(hub, topic);
+        }
+    }
+
+    if (ngx_http_trading_hub_names(hub, board) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    hub->board = board;
+    hub->generation = board->generation;
+    hub->cursor = trd_board_seq(board);
+    hub->told = hub->cursor;
+    hub->told_before = hub->cursor;
+
+    for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
+        if (listeners[topic]) {
+            if (ngx_http_trading_subject_listen(hub, topic) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            hub->subject[topic].listeners = listeners[topic];
+        }
+    }
+
+    if (!first) {
+        ngx_http_trading_hub_resync(hub);
+    }
+
+    return NGX_OK;
+}
+
+
+/* out of memory half-way: clients are better off elsewhere */
+static void
+ngx_http_trading_hub_fail(ngx_http_trading_hub_t *hub)
+{
+    ngx_queue_t  *q;
+
+    ngx_log_error(NGX_LOG_ERR, hub->log, 0,
+                  "trading stream: no memory for a new board, %ui streams "
+                  "are closed", hub->nstreams);
+
+    while (!ngx_queue_empty(&hub->beats)) {
+        q = ngx_queue_head(&hub->beats);
+        ngx_http_trading_stream_end(ngx_queue_data(q,
+                                        ngx_http_trading_stream_t, beat),
+                                    NGX_HTTP_TRADING_END_FAILED);
+    }
+
+    hub->generation = 0;
+}
+
+
+static ngx_int_t
+ngx_http_trading_hub_names(ngx_http_trading_hub_t *hub, trd_board_t *board)
+{
+    uint32_t            i;
+    trd_instrument_t    in;
+    char              (*names)[TRD_SYMBOL_LEN + 1];
+
+    names = ngx_calloc((board->n + 1) * sizeof(*names), hub->log);
+    if (names == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < board->n; i++) {
+        if (trd_board_instrument(board, i, &in) == TRD_OK) {
+            ngx_memcpy(names[i], in.symbol, sizeof(names[i]));
+        }
+    }
+
+    if (hub->names) {
+        ngx_free(hub->names);
+    }
+
+    hub->names = names;
+    hub->n = board->n;
+    hub->words = (board->n + 63) / 64;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_trading_hub_resync(ngx_http_trading_hub_t *hub)
+{
+    u_char  *p, text[256];
+
+    p = ngx_sprintf(text, "{\"type\":\"resync\",\"epoch\":%uL,\"seq\":%uL,"
+                    "\"reason\":\"new_board\"}", hub->generation,
+                    hub->cursor);
+
+    ngx_http_trading_hub_tell(hub, "resync", text, p - text);
+    ngx_http_trading_subject_all(hub, hub->cursor);
+
+    ngx_http_trading_wake_close(hub);
+    ngx_http_trading_wake_open(hub);
+
+    if (hub->nstreams && !hub->flush.timer_set) {
+        ngx_add_timer(&hub->flush, 1);
+    }
+}
+
+
+/* one message to every stream */
+void
+ngx_http_trading_hub_tell(ngx_http_trading_hub_t *hub, const char *type,
+    const u_char *text, size_t len)
+{
+    ngx_queue_t                *q, *next;
+    ngx_http_trading_stream_t  *s;
+
+    for (q = ngx_queue_head(&hub->beats);
+         q != ngx_queue_sentinel(&hub->beats);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        s = ngx_queue_data(q, ngx_http_trading_stream_t, beat);
+
+        ngx_http_trading_out_text(s, type, 0, text, len);
+    }
+}
+
+
+static uint64_t
+ngx_http_trading_hub_us(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}

@@ -1,0 +1,516 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What a connection is owed whose socket does not take all that there is: the
+ * bytes that must go out first, bounded by trading_stream_buffer, and a bit
+ * for each instrument that changed since.  However slow it is, its memory
+ * does not grow, and what it gets next is the latest.
+ *
+ * The bits are turned into updates when the bytes have gone out, so in the
+ * order of the journal, as much as the bound allows at a time.
+ */
+
+#include "ngx_http_trading_stream.h"
+#include "trd_stream_json.h"
+
+#define NGX_HTTP_TRADING_LAG_SLACK  16384   /* for replies, beyond the bound */
+
+static ngx_int_t ngx_http_trading_lag_news(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s);
+static ngx_int_t ngx_http_trading_lag_owed(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_lag_t *lag, ngx_http_trading_change_t **owed,
+    uint32_t *n);
+static ngx_int_t ngx_http_trading_lag_update(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_http_trading_change_t *owed);
+static int ngx_libc_cdecl ngx_http_trading_lag_order(const void *one,
+    const void *two);
+
+
+ngx_http_trading_lag_t *
+ngx_http_trading_lag(ngx_http_trading_stream_t *s)
+{
+    ngx_http_trading_hub_t  *hub;
+
+    if (s->lag) {
+        return s->lag;
+    }
+
+    hub = ngx_http_trading_hub(NULL);
+
+    s->lag = ngx_calloc(sizeof(ngx_http_trading_lag_t), hub->log);
+    if (s->lag == NULL) {
+        return NULL;
+    }
+
+    s->lag->stream = s;
+    s->lag->from = hub->told_before;
+    s->lag->since = ngx_current_msec;
+    ngx_queue_insert_tail(&hub->lags, &s->lag->link);
+
+    return s->lag;
+}
+
+
+void
+ngx_http_trading_lag_free(ngx_http_trading_stream_t *s)
+{
+    if (s->lag == NULL) {
+        return;
+    }
+
+    ngx_http_trading_lag_unmark(s);
+    ngx_queue_remove(&s->lag->link);
+
+    if (s->lag->buf) {
+        ngx_free(s->lag->buf);
+    }
+
+    ngx_free(s->lag);
+    s->lag = NULL;
+}
+
+
+void
+ngx_http_trading_lag_unmark(ngx_http_trading_stream_t *s)
+{
+    ngx_uint_t               i;
+    ngx_http_trading_lag_t  *lag;
+
+    lag = s->lag;
+
+    if (lag == NULL) {
+        return;
+    }
+
+    for (i = 0; i < NGX_HTTP_TRADING_T_EACH; i++) {
+        if (lag->bits[i]) {
+            ngx_free(lag->bits[i]);
+            lag->bits[i] = NULL;
+        }
+    }
+
+    lag->topics = 0;
+}
+
+
+/*
+ * Bytes to go out behind what is there already.  `must`: part of a frame that
+ * has begun, or a reply, which may go beyond the bound.  NGX_DECLINED: there
+ * is no room for them.
+ */
+ngx_int_t
+ngx_http_trading_lag_append(ngx_http_trading_stream_t *s, const u_char *data,
+    size_t len, ngx_flag_t must)
+{
+    size_t                        size, bound;
+    u_char                       *buf;
+    ngx_http_trading_lag_t       *lag;
+    ngx_http_trading_loc_conf_t  *lcf;
+
+    lag = ngx_http_trading_lag(s);
+    if (lag == NULL) {
+        return NGX_ERROR;
+    }
+
+    lcf = ngx_http_get_module_loc_conf(s->request, ngx_http_trading_module);
+    bound = lcf->stream_buffer + (must ? NGX_HTTP_TRADING_LAG_SLACK : 0);
+
+    /* what nginx's filters hold may not move */
+
+    if (lag->last - lag->pos + len > bound
+        || (s->busy && lag->size - lag->last < len))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (!s->busy && lag->pos) {
+        lag->last -= lag->pos;
+        ngx_memmove(lag->buf, lag->buf + lag->pos, lag->last);
+        lag->pos = 0;
+    }
+
+    if (lag->size - lag->last < len) {
+        size = ngx_max(lag->size * 2, 1024);
+        size = ngx_max(size, lag->last + len);
+        size = ngx_min(size, ngx_max(bound, lag->last + len));
+
+        if (s->filtered) {
+            size = lcf->stream_buffer + NGX_HTTP_TRADING_LAG_SLACK;
+        }
+
+        buf = ngx_alloc(size, s->request->connection->log);
+        if (buf == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (lag->buf) {
+            ngx_memcpy(buf, lag->buf, lag->last);
+            ngx_free(lag->buf);
+        }
+
+        lag->buf = buf;
+        lag->size = size;
+    }
+
+    ngx_memcpy(lag->buf + lag->last, data, len);
+    lag->last += len;
+
+    return NGX_OK;
+}
+
+
+/* The instrument changed; what was owed of it before is skipped. */
+ngx_int_t
+ngx_http_trading_lag_mark(ngx_http_trading_stream_t *s, ngx_uint_t topic,
+    uint32_t instrument)
+{
+    uint64_t                 bit;
+    ngx_uint_t               channel;
+    ngx_http_trading_hub_t  *hub;
+    ngx_http_trading_lag_t  *lag;
+
+    lag = ngx_http_trading_lag(s);
+    if (lag == NULL) {
+        return NGX_ERROR;
+    }
+
+    hub = ngx_http_trading_hub(NULL);
+
+    if (topic >= NGX_HTTP_TRADING_T_EACH) {
+        lag->topics |= 1U << topic;
+        return NGX_OK;
+    }
+
+    if (lag->bits[topic] == NULL) {
+        lag->bits[topic] = ngx_calloc(hub->words * sizeof(uint64_t),
+                                      hub->log);
+        if (lag->bits[topic] == NULL) {
+            return NGX_ERROR;
+        }
+
+        lag->topics |= 1U << topic;
+    }
+
+    bit = 1ULL << (instrument % 64);
+
+    if (lag->bits[topic][instrument / 64] & bit) {
+        channel = ngx_http_trading_topic_channel(topic);
+        lag->skipped[channel]++;
+        ngx_http_trading_count_stream(hub->mcf, NGX_HTTP_TRADING_SC_SKIPPED,
+                                      1);
+    }
+
+    lag->bits[topic][instrument / 64] |= bit;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_trading_lag_missed(ngx_http_trading_stream_t *s, ngx_uint_t channel)
+{
+    ngx_http_trading_hub_t  *hub;
+
+    hub = ngx_http_trading_hub(NULL);
+
+    if (ngx_http_trading_lag(s)) {
+        s->lag->missed[channel]++;
+        ngx_http_trading_count_stream(hub->mcf, NGX_HTTP_TRADING_SC_MISSED,
+                                      1);
+    }
+}
+
+
+/*
+ * The bytes have gone out: what is to follow them.  NGX_OK: there is more in
+ * the buffer; NGX_DONE: nothing is owed any more.
+ */
+ngx_int_t
+ngx_http_trading_lag_refill(ngx_http_trading_stream_t *s)
+{
+    uint32_t                    i, n;
+    ngx_int_t                   rc;
+    ngx_http_trading_hub_t     *hub;
+    ngx_http_trading_lag_t     *lag;
+    ngx_http_trading_change_t  *owed;
+
+    hub = ngx_http_trading_hub(NULL);
+    lag = s->lag;
+
+    rc = ngx_http_trading_lag_news(hub, s);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (lag->topics && !s->closing) {
+
+        if (ngx_http_trading_lag_owed(hub, lag, &owed, &n) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        for (i = 0; i < n; i++) {
+            rc = ngx_http_trading_lag_update(hub, s, &owed[i]);
+
+            if (rc == NGX_DECLINED) {
+                break;
+            }
+
+            if (rc != NGX_OK) {
+                ngx_free(owed);
+                return NGX_ERROR;
+            }
+        }
+
+        if (i == n) {
+            ngx_http_trading_lag_unmark(s);
+        }
+
+        ngx_free(owed);
+    }
+
+    if (lag->topics == 0 && lag->nameless) {
+        lag->nameless = 0;
+
+        if (ngx_http_trading_lag_id(hub, s) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return (lag->last > lag->pos) ? NGX_OK : NGX_DONE;
+}
+
+
+/* how many were skipped and missed, each told once */
+static ngx_int_t
+ngx_http_trading_lag_news(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    char                     text[256];
+    ngx_int_t                rc;
+    ngx_uint_t               i, k;
+    uint64_t                *count;
+    const char              *type;
+    trd_writer_t             w;
+    ngx_http_trading_lag_t  *lag;
+
+    lag = s->lag;
+
+    for (i = 0; i < TRD_CHANNEL_N; i++) {
+        for (k = 0; k < 2; k++) {
+            count = k ? &lag->missed[i] : &lag->skipped[i];
+            type = k ? "missed" : "skipped";
+
+            if (*count == 0) {
+                continue;
+            }
+
+            trd_writer_init(&w, text, sizeof(text));
+            trd_lag_json(&w, type, trd_channel_name(i), *count, hub->told);
+
+            rc = ngx_http_trading_lag_text(hub, s, type, (u_char *) w.start,
+                                           trd_writer_len(&w), 1);
+            if (rc != NGX_OK) {
+                return (rc == NGX_DECLINED) ? NGX_OK : rc;
+            }
+
+            *count = 0;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* the bits as a list, what changed first in front; to be freed */
+static ngx_int_t
+ngx_http_trading_lag_owed(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_lag_t *lag, ngx_http_trading_change_t **owed,
+    uint32_t *n)
+{
+    uint32_t                    word, total, k;
+    uint64_t                    bits;
+    ngx_uint_t                  topic;
+    ngx_http_trading_change_t  *list;
+
+    total = 0;
+
+    for (topic = 0; topic < NGX_HTTP_TRADING_T_N; topic++) {
+
+        if (!(lag->topics & (1U << topic))) {
+            continue;
+        }
+
+        if (topic >= NGX_HTTP_TRADING_T_EACH) {
+            total++;
+            continue;
+        }
+
+        for (word = 0; word < hub->words; word++) {
+            total += __builtin_popcountll(lag->bits[topic][word]);
+        }
+    }
+
+    list = ngx_alloc((total + 1) * sizeof(ngx_http_trading_change_t),
+                     hub->log);
+    if (list == NULL) {
+        return NGX_ERROR;
+    }
+
+    *n = 0;
+
+    for (topic = 0; topic < NGX_HTTP_TRADING_T_N; topic++) {
+
+        if (!(lag->topics & (1U << topic))) {
+            continue;
+        }
+
+        if (topic >= NGX_HTTP_TRADING_T_EACH) {
+            list[*n].topic = (uint32_t) topic;
+            list[*n].instrument = 0;
+            list[*n].seq = hub->cursor;
+            (*n)++;
+            continue;
+        }
+
+        for (word = 0; word < hub->words; word++) {
+            bits = lag->bits[topic][word];
+
+            for ( /* void */ ; bits; bits &= bits - 1) {
+                k = word * 64 + __builtin_ctzll(bits);
+
+                list[*n].topic = (uint32_t) topic;
+                list[*n].instrument = k;
+                list[*n].seq = hub->subject[topic].seq
+                               ? hub->subject[topic].seq[k] : hub->cursor;
+                (*n)++;
+            }
+        }
+    }
+
+    if (*n > 1) {
+        ngx_qsort(list, *n, sizeof(ngx_http_trading_change_t),
+                  ngx_http_trading_lag_order);
+    }
+
+    *owed = list;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trading_lag_update(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_http_trading_change_t *owed)
+{
+    size_t                    len;
+    int64_t                   ms;
+    ngx_int_t                 rc;
+    trd_writer_t              w, h;
+    ngx_http_trading_lag_t   *lag;
+
+    static u_char  text[TRD_UPDATE_HEAD_MAX + NGX_HTTP_TRADING_DATA_MAX];
+
+    lag = s->lag;
+
+    trd_writer_init(&h, text, sizeof(text));
+    trd_writer_init(&w, text + TRD_UPDATE_HEAD_MAX,
+                    sizeof(text) - TRD_UPDATE_HEAD_MAX);
+
+    if (ngx_http_trading_data(hub, owed->topic, owed->instrument, &w, &ms)
+        == NGX_OK)
+    {
+        trd_write_lit(&w, "}");
+
+        if (!trd_writer_overflowed(&w)) {
+            trd_update_json_head(&h,
+                                 ngx_http_trading_topic_update(owed->topic),
+                                 ngx_http_trading_topic_name(owed->topic),
+                                 owed->seq, ms);
+
+            len = trd_writer_len(&w);
+            ngx_memmove(h.pos, w.start, len);
+            len += trd_writer_len(&h);
+
+            rc = ngx_http_trading_lag_text(
+                     hub, s, ngx_http_trading_topic_update(owed->topic), text,
+                     len, lag->last == lag->pos);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+    }
+
+    if (owed->topic < NGX_HTTP_TRADING_T_EACH) {
+        lag->bits[owed->topic][owed->instrument / 64]
+            &= ~(1ULL << (owed->instrument % 64));
+
+    } else {
+        lag->topics &= ~(1U << owed->topic);
+    }
+
+    return NGX_OK;
+}
+
+
+/* a message in the connection's form, without an id */
+ngx_int_t
+ngx_http_trading_lag_text(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, const char *type, const u_char *text,
+    size_t len, ngx_flag_t must)
+{
+    size_t   n;
+    u_char  *buf;
+
+    static u_char  small[4096];
+
+    buf = (ngx_http_trading_form_max(len) <= sizeof(small))
+          ? small : ngx_alloc(ngx_http_trading_form_max(len), hub->log);
+
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = ngx_http_trading_form_write(hub, s->form, type, 0, text, len, buf);
+    n = ngx_http_trading_lag_append(s, buf, n, must);
+
+    if (!s->websocket && s->lag) {
+        s->lag->nameless = 1;
+    }
+
+    if (buf != small) {
+        ngx_free(buf);
+    }
+
+    return (ngx_int_t) n;
+}
+
+
+/* an SSE client that has caught up may go on from here */
+ngx_int_t
+ngx_http_trading_lag_id(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    u_char  buf[256];
+    size_t  n;
+
+    n = ngx_http_trading_form_write(hub, s->form, "",
+                                    (hub->pass && s->batch != hub->batch_no)
+                                    ? hub->told_before : hub->told,
+                                    (u_char *) "", 0, buf);
+
+    return ngx_http_trading_lag_append(s, buf, n, 1);
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_trading_lag_order(const void *one, const void *two)
+{
+    const ngx_http_trading_change_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    return (a->seq > b->seq) - (a->seq < b->seq);
+}

@@ -1,0 +1,468 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Writing to clients.  A connection that keeps up gets its pieces of the
+ * batch by one vectored write of the worker's own memory.  What the socket
+ * does not take, and everything while bytes are waiting, goes to the lag.
+ */
+
+#include "ngx_http_trading_stream.h"
+
+#define NGX_HTTP_TRADING_PIECES  64     /* of one write */
+
+static ngx_int_t ngx_http_trading_out_direct(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, uint32_t *sent, size_t *part);
+static ngx_int_t ngx_http_trading_out_write(ngx_http_trading_stream_t *s,
+    ngx_chain_t *chain, size_t len, size_t *n);
+static void ngx_http_trading_out_rest(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, uint32_t sent, size_t part);
+static ngx_int_t ngx_http_trading_out_flush(ngx_http_trading_stream_t *s);
+static ngx_int_t ngx_http_trading_out_filter(ngx_http_trading_stream_t *s);
+
+
+#define ngx_http_trading_out_direct_ok(s)                                     \
+    (!(s)->filtered && (s)->request->connection->ssl == NULL)
+
+
+/* the picks of the stream's cohort, from the batch */
+void
+ngx_http_trading_out_picks(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    size_t    part;
+    uint32_t  sent;
+
+    sent = 0;
+    part = 0;
+
+    if (s->lag == NULL && ngx_http_trading_out_direct_ok(s)) {
+
+        if (ngx_http_trading_out_direct(hub, s, &sent, &part) != NGX_OK) {
+            ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_GONE);
+            return;
+        }
+
+        if (sent == hub->npicks) {
+            return;
+        }
+    }
+
+    ngx_http_trading_out_rest(hub, s, sent, part);
+
+    /* TLS and the filters take bytes only from where these will stay */
+
+    if (!ngx_http_trading_out_direct_ok(s) && !s->ended) {
+        ngx_http_trading_out_ready(s);
+    }
+}
+
+
+/* *sent picks were written whole, and *part bytes of the one after them */
+static ngx_int_t
+ngx_http_trading_out_direct(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, uint32_t *sent, size_t *part)
+{
+    size_t                     len, n;
+    u_char                    *p;
+    uint32_t                   i, first;
+    ngx_buf_t                  bufs[NGX_HTTP_TRADING_PIECES], *b;
+    ngx_uint_t                 pieces;
+    ngx_chain_t                links[NGX_HTTP_TRADING_PIECES];
+    ngx_http_trading_item_t   *it;
+    ngx_http_trading_bytes_t  *bytes;
+
+    bytes = &hub->batch.form[s->form];
+    b = NULL;
+
+    for (i = 0; i < hub->npicks; /* void */ ) {
+        first = i;
+        len = 0;
+
+        /* neighbours in the batch are one piece */
+
+        for (pieces = 0; i < hub->npicks; i++) {
+            it = &hub->batch.items[hub->picks[i]];
+            p = bytes->start + it->form[s->form];
+
+            if (pieces == 0 || b->last != p) {
+
+                if (pieces == NGX_HTTP_TRADING_PIECES) {
+                    break;
+                }
+
+                b = &bufs[pieces];
+                ngx_memzero(b, sizeof(ngx_buf_t));
+                b->memory = 1;
+                b->pos = p;
+                b->last = p;
+
+                links[pieces].buf = b;
+                links[pieces].next = NULL;
+
+                if (pieces) {
+                    links[pieces - 1].next = &links[pieces];
+                }
+
+                pieces++;
+            }
+
+            b->last += it->form_len[s->form];
+            len += it->form_len[s->form];
+        }
+
+        if (ngx_http_trading_out_write(s, links, len, &n) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (n == len) {
+            *sent = i;
+            continue;
+        }
+
+        for (i = first; /* void */ ; i++) {
+            it = &hub->batch.items[hub->picks[i]];
+
+            if (n < it->form_len[s->form]) {
+                *sent = i;
+                *part = n;
+                return NGX_OK;
+            }
+
+            n -= it->form_len[s->form];
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trading_out_write(ngx_http_trading_stream_t *s, ngx_chain_t *chain,
+    size_t len, size_t *n)
+{
+    off_t              before;
+    ngx_connection_t  *c;
+
+    c = s->request->connection;
+    before = c->sent;
+
+    if (c->error || c->send_chain(c, chain, 0) == NGX_CHAIN_ERROR) {
+        return NGX_ERROR;
+    }
+
+    *n = (size_t) (c->sent - before);
+
+    ngx_http_trading_count_stream(ngx_http_trading_hub(NULL)->mcf,
+                                  NGX_HTTP_TRADING_SC_BYTES, *n);
+
+    if (*n < len && ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* what was not sent: the rest of a frame, trades, and bits for all else */
+static void
+ngx_http_trading_out_rest(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, uint32_t sent, size_t part)
+{
+    size_t                    len;
+    u_char                   *p;
+    uint32_t                  i;
+    ngx_int_t                 rc;
+    ngx_flag_t                fresh;
+    ngx_http_trading_item_t  *it;
+
+    if (ngx_http_trading_lag(s) == NULL) {
+        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
+        return;
+    }
+
+    /* through TLS and the filters all goes this way; it is slow only if
+       bytes of an earlier batch are still there */
+
+    fresh = !ngx_http_trading_out_direct_ok(s)
+            && s->lag->last == s->lag->pos && !s->busy
+            && s->lag->topics == 0;
+
+    for (i = sent; i < hub->npicks; i++) {
+        it = &hub->batch.items[hub->picks[i]];
+        p = hub->batch.form[s->form].start + it->form[s->form] + part;
+        len = it->form_len[s->form] - part;
+
+        rc = NGX_DECLINED;
+
+        if (part || fresh) {
+            rc = ngx_http_trading_lag_append(s, p, len, part != 0);
+
+        } else if (it->topic == NGX_HTTP_TRADING_T_TRADES) {
+            rc = ngx_http_trading_lag_text(hub, s, it->missed
+                                                   ? "missed" : "trade_update",
+                                           hub->batch.text.start + it->text,
+                                           it->len, 0);
+        }
+
+        if (rc == NGX_DECLINED) {
+            fresh = 0;
+
+            if (part) {
+                rc = NGX_ERROR;     /* a frame that cannot be completed */
+
+            } else if (it->topic == NGX_HTTP_TRADING_T_TRADES) {
+                ngx_http_trading_lag_missed(s, TRD_CHANNEL_TRADES);
+                rc = NGX_OK;
+
+            } else {
+                rc = ngx_http_trading_lag_mark(s, it->topic, it->instrument);
+            }
+        }
+
+        if (rc != NGX_OK) {
+            ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
+            return;
+        }
+
+        part = 0;
+    }
+}
+
+
+/* one message for this connection alone */
+void
+ngx_http_trading_out_text(ngx_http_trading_stream_t *s, const char *type,
+    uint64_t seq, const u_char *text, size_t len)
+{
+    size_t                   n;
+    u_char                  *buf;
+    ngx_uint_t               form;
+    ngx_http_trading_hub_t  *hub;
+
+    static u_char            small[4096];
+
+    if (s->ended) {
+        return;
+    }
+
+    hub = ngx_http_trading_hub(NULL);
+    form = (s->form == NGX_HTTP_TRADING_F_DEFLATE) ? NGX_HTTP_TRADING_F_FRAME
+                                                   : s->form;
+
+    buf = (ngx_http_trading_form_max(len) <= sizeof(small))
+          ? small : ngx_alloc(ngx_http_trading_form_max(len), hub->log);
+
+    if (buf == NULL) {
+        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
+        return;
+    }
+
+    n = ngx_http_trading_form_write(hub, form, type, seq, text, len, buf);
+    ngx_http_trading_out_raw(s, buf, n);
+
+    if (buf != small) {
+        ngx_free(buf);
+    }
+}
+
+
+/* whole frames or events */
+void
+ngx_http_trading_out_raw(ngx_http_trading_stream_t *s, const u_char *data,
+    size_t len)
+{
+    size_t       n;
+    ngx_buf_t    b;
+    ngx_chain_t  link;
+
+    if (s->ended) {
+        return;
+    }
+
+    n = 0;
+
+    if (s->lag == NULL && ngx_http_trading_out_direct_ok(s)) {
+
+        ngx_memzero(&b, sizeof(ngx_buf_t));
+        b.memory = 1;
+        b.pos = (u_char *) data;
+        b.last = b.pos + len;
+
+        link.buf = &b;
+        link.next = NULL;
+
+        if (ngx_http_trading_out_write(s, &link, len, &n) != NGX_OK) {
+            ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_GONE);
+            return;
+        }
+
+        if (n == len) {
+            return;
+        }
+    }
+
+    switch (ngx_http_trading_lag_append(s, data + n, len - n, 1)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+
+        /* it asks and asks, and does not read the answers */
+
+        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_SLOW);
+        return;
+
+    default:
+        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
+        return;
+    }
+
+    if (!ngx_http_trading_out_direct_ok(s)) {
+        ngx_http_trading_out_ready(s);
+    }
+}
+
+
+/* the socket may take something again */
+void
+ngx_http_trading_out_ready(ngx_http_trading_stream_t *s)
+{
+    ngx_int_t  rc;
+
+    if (s->filtered && s->lag == NULL
+        && ngx_http_trading_out_filter(s) == NGX_ERROR)
+    {
+        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_GONE);
+        return;
+    }
+
+    while (s->lag && !s->ended) {
+
+        if (s->busy || s->lag->last > s->lag->pos) {
+            rc = s->filtered ? ngx_http_trading_out_filter(s)
+                             : ngx_http_trading_out_flush(s);
+
+            if (rc == NGX_AGAIN) {
+                return;
+            }
+
+            if (rc != NGX_OK) {
+                ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_GONE);
+                return;
+            }
+        }
+
+        if (s->lag->pos < s->lag->last) {
+            continue;                   /* came while the filters were busy */
+        }
+
+        s->lag->pos = 0;
+        s->lag->last = 0;
+
+        rc = ngx_http_trading_lag_refill(s);
+
+        if (rc == NGX_DONE) {
+            ngx_http_trading_lag_free(s);
+            return;
+        }
+
+        if (rc != NGX_OK) {
+            ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
+            return;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_trading_out_flush(ngx_http_trading_stream_t *s)
+{
+    ssize_t                  n;
+    ngx_connection_t        *c;
+    ngx_http_trading_lag_t  *lag;
+
+    c = s->request->connection;
+    lag = s->lag;
+
+    while (lag->pos < lag->last) {
+
+        n = c->send(c, lag->buf + lag->pos, lag->last - lag->pos);
+
+        if (n == NGX_AGAIN) {
+            return (ngx_handle_write_event(c->write, 0) == NGX_OK)
+                   ? NGX_AGAIN : NGX_ERROR;
+        }
+
+        if (n <= 0) {
+            return NGX_ERROR;
+        }
+
+        lag->pos += n;
+        lag->since = ngx_current_msec;
+        ngx_http_trading_count_stream(ngx_http_trading_hub(NULL)->mcf,
+                                      NGX_HTTP_TRADING_SC_BYTES, n);
+    }
+
+    return NGX_OK;
+}
+
+
+/* through nginx's filters, which keep the bytes until they are sent */
+static ngx_int_t
+ngx_http_trading_out_filter(ngx_http_trading_stream_t *s)
+{
+    off_t                    before;
+    ngx_int_t                rc;
+    ngx_buf_t               *b;
+    ngx_chain_t              out;
+    ngx_connection_t        *c;
+    ngx_http_request_t      *r;
+    ngx_http_trading_lag_t  *lag;
+
+    r = s->request;
+    c = r->connection;
+    lag = s->lag;
+    before = c->sent;
+
+    if (s->busy || lag == NULL) {
+        rc = ngx_http_output_filter(r, NULL);
+
+    } else {
+        b = &lag->held;
+        ngx_memzero(b, sizeof(ngx_buf_t));
+        b->memory = 1;
+        b->flush = 1;
+        b->pos = lag->buf + lag->pos;
+        b->last = lag->buf + lag->last;
+
+        out.buf = b;
+        out.next = NULL;
+
+        s->busy = 1;
+        rc = ngx_http_output_filter(r, &out);
+
+        ngx_http_trading_count_stream(ngx_http_trading_hub(NULL)->mcf,
+                                      NGX_HTTP_TRADING_SC_BYTES,
+                                      lag->last - lag->pos);
+        lag->pos = lag->last;
+    }
+
+    if (rc == NGX_ERROR || c->error) {
+        return NGX_ERROR;
+    }
+
+    if (lag && c->sent != before) {
+        lag->since = ngx_current_msec;
+    }
+
+    if (r->buffered || c->buffered || rc == NGX_AGAIN) {
+        return (ngx_handle_write_event(c->write, 0) == NGX_OK) ? NGX_AGAIN
+                                                               : NGX_ERROR;
+    }
+
+    s->busy = 0;
+
+    return NGX_OK;
+}
