@@ -7,7 +7,7 @@
  * tells the bit as well; and a few of the whole market a timeframe.
  */
 
-#include "ngx_http_trading_conf.h"
+#include "ngx_http_trading_stream.h"
 #include "trd_slots.h"
 #include "trd_technical.h"
 
@@ -18,6 +18,8 @@ static ngx_int_t ngx_http_trading_signals(ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_signals_class(
     ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_signals_page(ngx_http_trading_call_t *call);
+static ngx_int_t ngx_http_trading_binary_stream(
+    ngx_http_trading_call_t *call);
 static ngx_uint_t ngx_http_trading_technical(ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_binary_map(ngx_http_trading_call_t *call);
 static ngx_int_t ngx_http_trading_no_version(ngx_http_trading_call_t *call);
@@ -37,7 +39,7 @@ static ngx_http_trading_route_t  ngx_http_trading_signals_routes[] = {
     { ngx_string("binary"), ngx_http_trading_signals_page,
       TRD_PAGE_BINARY, NGX_HTTP_TRADING_R_BINARY, NULL },
 
-    { ngx_string("binary/stream"), ngx_http_trading_signals_page,
+    { ngx_string("binary/stream"), ngx_http_trading_binary_stream,
       TRD_PAGE_BINARY_STREAM, NGX_HTTP_TRADING_R_BINARY, NULL },
 
     { ngx_string("binary/"), ngx_http_trading_signal, TRD_ENTRY_BINARY,
@@ -141,6 +143,20 @@ ngx_http_trading_signals_class(ngx_http_trading_call_t *call)
 
 
 /* a page of the whole market that each model has */
+/* a list, or the events that go on from it for who asks for those */
+static ngx_int_t
+ngx_http_trading_binary_stream(ngx_http_trading_call_t *call)
+{
+    if (call->request->method == NGX_HTTP_GET
+        && ngx_http_trading_sse_wanted(call->request, 1))
+    {
+        return ngx_http_trading_stream_open(call, 0, 1);
+    }
+
+    return ngx_http_trading_signals_page(call);
+}
+
+
 static ngx_int_t
 ngx_http_trading_signals_page(ngx_http_trading_call_t *call)
 {
@@ -188,7 +204,8 @@ ngx_http_trading_by_model(ngx_http_trading_route_t *route)
     return route->handler == ngx_http_trading_signal
            || route->handler == ngx_http_trading_signals
            || route->handler == ngx_http_trading_signals_class
-           || route->handler == ngx_http_trading_signals_page;
+           || route->handler == ngx_http_trading_signals_page
+           || route->handler == ngx_http_trading_binary_stream;
 }
 
 

@@ -13,7 +13,6 @@
  */
 
 #include "ngx_http_trading_stream.h"
-#include "trd_ws_upgrade.h"
 
 static void ngx_http_trading_stream_cleanup(void *data);
 static ngx_int_t ngx_http_trading_stream_account(ngx_http_request_t *r,
@@ -53,10 +52,7 @@ ngx_http_trading_stream_handler(ngx_http_request_t *r)
         return ngx_http_trading_problem_send(&call);
     }
 
-    websocket = r->headers_in.upgrade
-                && trd_token_listed((char *) r->headers_in.upgrade->value.data,
-                                    r->headers_in.upgrade->value.len,
-                                    "websocket");
+    websocket = ngx_http_trading_listed(r, &upgrade, "websocket");
 
     if (!websocket && !ngx_http_trading_sse_wanted(r, 0)) {
 

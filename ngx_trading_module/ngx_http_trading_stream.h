@@ -150,7 +150,7 @@ typedef struct {
     uint32_t                 instrument;
     uint32_t                 topic;
     uint32_t                 next;          /* of the same; 0 = none */
-    uint32_t                 tail;          /* last of the same, in the first */
+    uint32_t                 tail;          /* the last; in the first */
     uint32_t                 missed;        /* no update, but how many were */
     uint32_t                 len;
     int64_t                  ms;            /* of what it states; 0 = none */
@@ -248,6 +248,8 @@ ngx_int_t ngx_http_trading_stream_token(ngx_http_trading_stream_t *s);
 /* _stream_ws.c: the answer's header, and what the client sends */
 ngx_int_t ngx_http_trading_ws_upgrade(ngx_http_trading_call_t *call,
     ngx_http_trading_stream_t *s);
+ngx_flag_t ngx_http_trading_listed(ngx_http_request_t *r, ngx_str_t *name,
+    const char *token);
 void ngx_http_trading_ws_start(ngx_http_trading_stream_t *s);
 
 /* _stream_sse.c */

@@ -74,11 +74,11 @@ ngx_http_trading_tick(ngx_event_t *ev)
 static void
 ngx_http_trading_tick_beats(ngx_http_trading_hub_t *hub)
 {
-    u_char                      frame[TRD_WS_HEAD_MAX];
     ngx_msec_t                  beat;
     ngx_queue_t                *q, *next;
     ngx_http_trading_stream_t  *s;
 
+    static u_char  ping[] = { 0x80 | TRD_WS_PING, 0 };
     static u_char  comment[] = ":\n\n";
     static u_char  chunk[] = "00000003" CRLF ":\n\n" CRLF;
 
@@ -123,8 +123,7 @@ ngx_http_trading_tick_beats(ngx_http_trading_hub_t *hub)
         }
 
         s->pinged = 1;
-        ngx_http_trading_out_raw(s, frame, trd_ws_head(frame, TRD_WS_PING, 0,
-                                                       0));
+        ngx_http_trading_out_raw(s, ping, sizeof(ping));
     }
 }
 

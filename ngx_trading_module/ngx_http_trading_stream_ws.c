@@ -139,29 +139,52 @@ ngx_http_trading_ws_fields(ngx_http_request_t *r,
 }
 
 
+/* does any field of that name list the token?  Not by r->headers_in, which
+   has only one of each name, and in some versions of nginx none. */
+ngx_flag_t
+ngx_http_trading_listed(ngx_http_request_t *r, ngx_str_t *name,
+    const char *token)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == name->len
+                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0
+                && trd_token_listed((char *) h[i].value.data, h[i].value.len,
+                                    token))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_http_trading_ws_check(ngx_http_trading_call_t *call,
     ngx_http_trading_ws_fields_t *f)
 {
-    ngx_str_t           *connection;
     ngx_http_request_t  *r;
 
+    static ngx_str_t  connection = ngx_string("connection");
     static ngx_str_t  version = ngx_string("Sec-WebSocket-Version");
     static ngx_str_t  thirteen = ngx_string("13");
 
     r = call->request;
-    connection = r->headers_in.connection ? &r->headers_in.connection->value
-                                          : NULL;
 
     if (r->http_version != NGX_HTTP_VERSION_11) {
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_HANDSHAKE,
                                      "a WebSocket begins with HTTP/1.1");
     }
 
-    if (connection == NULL
-        || !trd_token_listed((char *) connection->data, connection->len,
-                             "upgrade"))
-    {
+    if (!ngx_http_trading_listed(r, &connection, "upgrade")) {
         return ngx_http_trading_fail(call, NGX_HTTP_TRADING_HANDSHAKE,
                                      "Connection does not name upgrade");
     }
@@ -272,6 +295,7 @@ ngx_http_trading_ws_answer(ngx_http_request_t *r,
     ngx_encode_base64(&accept, &sum);
 
     r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
+    ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
 
     if (ngx_http_trading_header(r, &upgrade_key, &upgrade) == NULL
         || ngx_http_trading_header(r, &accept_key, &accept) == NULL)
