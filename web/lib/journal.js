@@ -18,20 +18,50 @@ export function list(value) {
 // How far we have come in the board's journal, and what was delivered.
 export class Journal {
   epoch = null;
-  seq = null;
+  seq = null;             // the highest that was heard
+  sure = null;            // all up to here was received
+  #hold = null;           // what is resent must have come before sure moves
   #seen = new Map();      // channel -> key -> { seq, what came at that seq }
 
   enter(epoch) {
     if (epoch !== undefined && epoch !== this.epoch) {
       this.epoch = epoch;
-      this.seq = null;
+      this.seq = this.sure = this.#hold = null;
       this.#seen.clear();
     }
   }
 
+  // One seq may bring events of several channels, and the connection may end
+  // between them: sure is only what was before.
   advance(seq) {
-    if (this.seq === null || seq > this.seq) {
-      this.seq = seq;
+    this.seq = Math.max(this.seq ?? seq, seq);
+    this.#assure(this.seq - 1);
+  }
+
+  #assure(seq) {
+    if (this.#hold && (this.#hold.replies > 0 || seq < this.#hold.until)) {
+      return;
+    }
+    this.#hold = null;
+    this.sure = Math.max(this.sure ?? seq, seq);
+  }
+
+  // After a reconnect each channel is resent by itself, so that one of them
+  // says nothing of the others until all of them have come to the present.
+  hold(replies) {
+    this.#hold ??= { replies: 0, until: 0 };
+    this.#hold.replies += replies;
+  }
+
+  // a new connection begins
+  begin() {
+    this.#hold = null;
+  }
+
+  release(seq = 0) {
+    if (this.#hold) {
+      this.#hold.replies--;
+      this.#hold.until = Math.max(this.#hold.until, seq);
     }
   }
 
@@ -39,7 +69,7 @@ export class Journal {
   advanceTo(token) {
     const [, epoch, seq] = /^(\d+)-(\d+)$/.exec(token ?? '') ?? [];
     if (epoch !== undefined && Number(epoch) === this.epoch) {
-      this.advance(Number(seq));
+      this.#assure(Number(seq));
     }
   }
 

@@ -158,6 +158,7 @@ declare class Stream {
   constructor(url: string | URL, options?: Options);
   readonly state: State;
   readonly epoch: number | null;
+  /** The highest that was heard. */
   readonly seq: number | null;
   readonly stats: { messages: number; duplicates: number; skipped: number;
     missed: number; reconnects: number };

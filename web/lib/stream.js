@@ -67,13 +67,21 @@ class Stream extends Emitter {
     if (this.state === 'closed') {
       throw new Error('the stream is closed');
     }
-    const wanted = new Subscription(channels, filter);
+    const [first, ...others] = list(filter.interval);
+    this.#want(new Subscription(channels, { ...filter, interval: first }));
+    for (const interval of others) {
+      this.#want(new Subscription(list(channels).filter((name) =>
+        name === 'candles'), { ...filter, interval }));
+    }
+    return this;
+  }
+
+  #want(wanted) {
     if (wanted.channels.size > 0
         && ![...this.subscriptions].some((s) => s.key === wanted.key)) {
       this.subscriptions.add(wanted);
       this.begin(wanted);
     }
-    return this;
   }
 
   unsubscribe(channels, { symbols } = {}) {
@@ -192,13 +200,14 @@ class Stream extends Emitter {
   // where a channel can go on, or null
   from(link, progress) {
     return progress.base === null || link.journal.epoch === null
-      ? null : Math.max(progress.base, link.journal.seq ?? 0);
+      ? null : Math.max(progress.base, link.journal.sure ?? 0);
   }
 
   greet(link, message) {
     this.stats.messages++;
     const old = link.journal.epoch;
     link.journal.enter(message.epoch);
+    link.journal.begin();
     if (old !== null && old !== message.epoch) {
       for (const { progress } of this.progress(link)) {
         progress.base = progress.awaiting = null;
@@ -319,7 +328,11 @@ export class TradingStream extends Stream {
       const same = entries.filter((entry) => entry.from === from);
       for (const part of symbols ? parts : [null]) {
         const id = ++this.#id;
-        this.#asked.set(id, { subscription, left: same.length });
+        this.#asked.set(id,
+          { subscription, left: same.length, resumes: from !== null });
+        if (from !== null) {
+          this.#link.journal.hold(same.length);
+        }
         this.#send({ type: 'subscribe', id,
           channels: same.map((entry) => entry.name),
           ...part && { symbols: part },
@@ -342,6 +355,9 @@ export class TradingStream extends Stream {
     if (asked && --asked.left === 0) {
       this.#asked.delete(message.id);
     }
+    if (asked?.resumes) {
+      link.journal.release(message.seq);
+    }
     if (asked) {
       this.confirm(link, asked.subscription, message);
     } else {
@@ -350,9 +366,12 @@ export class TradingStream extends Stream {
   }
 
   failed(link, message) {
-    const { subscription } = this.#asked.get(message.id) ?? {};
+    const { subscription, left, resumes } = this.#asked.get(message.id) ?? {};
     if (!subscription) {
       return;
+    }
+    for (let i = 0; resumes && i < left; i++) {
+      link.journal.release();
     }
     this.#asked.delete(message.id);
     message.channels = [...subscription.channels.keys()];
@@ -476,11 +495,17 @@ export class TradingEvents extends Stream {
   ceased() {}
 
   greeted(link, message) {
+    const from = this.progress(link).map(({ progress }) =>
+      this.from(link, progress));
     this.greet(link, message);
+    if (!from.includes(null)) {
+      link.journal.hold(from.length);
+    }
     this.emit('connected', message);
   }
 
   subscribed(link, message) {
+    link.journal.release(message.seq);
     for (const subscription of this.of(link)) {
       this.confirm(link, subscription, message);
     }

@@ -123,7 +123,7 @@ test('a symbol taken out of all stays out after a reconnect', async () => {
   assert.deepEqual(seqs('price_update'), [102]);
 });
 
-test('reconnects and goes on from the last received, with its epoch',
+test('reconnects and goes on from what was surely received, with its epoch',
   async () => {
     const peer = await subscribed();
     peer.price(107);
@@ -132,7 +132,8 @@ test('reconnects and goes on from the last received, with its epoch',
     const next = await server.peer(1);
     next.hello({ seq: 120 });
     const asked = await next.message('subscribe');
-    assert.deepEqual([asked.seq, asked.epoch], [107, 3]);
+    // 107 may have brought more than what came of it
+    assert.deepEqual([asked.seq, asked.epoch], [106, 3]);
     next.confirm(asked, { seq: 120 });
     assert.equal((await stream.next('recovered')).recovered, true);
     next.price(110);
@@ -146,6 +147,51 @@ test('nothing received but the snapshot: goes on from there', async () => {
   next.hello({ seq: 120 });
   assert.equal((await next.message('subscribe')).seq, 100);
 });
+
+test('events of one seq on two channels: the second is not lost', async () => {
+  const peer = await subscribed(['prices', 'trades']);
+  peer.price(107);
+  await stream.next('price_update');
+  peer.socket.destroy();              // its trade was on the way
+  const next = await server.peer(1);
+  next.hello();
+  const asked = await next.message('subscribe');
+  assert.equal(asked.seq, 106);
+  next.confirm(asked);
+  next.price(107);
+  next.trade(107, 1);
+  await stream.next('trade_update');
+  assert.deepEqual(seqs('price_update'), [107]);
+});
+
+test('cut off while it is sent what it missed, it asks for all of it again',
+  async () => {
+    const peer = await subscribed(['prices', 'trades']);
+    peer.price(101);
+    await stream.next('price_update');
+    peer.socket.destroy();
+    const next = await server.peer(1);
+    next.hello({ seq: 120 });
+    next.confirm(await next.message('subscribe'), { seq: 120 });
+    next.price(118);                  // the trades since 100 are to follow
+    await stream.next('price_update', 2);
+    next.socket.destroy();
+    const third = await server.peer(2);
+    third.hello({ seq: 125 });
+    const asked = await third.message('subscribe');
+    assert.equal(asked.seq, 100);
+    third.confirm(asked, { seq: 125 });
+    third.price(118);
+    third.trade(105, 1);
+    third.price(126);                 // the present: all has come
+    await stream.next('price_update', 3);
+    third.socket.destroy();
+    const fourth = await server.peer(3);
+    fourth.hello();
+    assert.equal((await fourth.message('subscribe')).seq, 125);
+    assert.deepEqual(stream.log('trade_update').map((e) => e.data.id), [1]);
+    assert.deepEqual(seqs('price_update'), [101, 118, 126]);
+  });
 
 test('tells when it could not recover', async () => {
   const peer = await subscribed();
@@ -194,7 +240,7 @@ test('does not go on from another board', async () => {
   next.hello({ epoch: 4, seq: 5 });
   const asked = await next.message('subscribe');
   // the server is told both, and says that it cannot
-  assert.deepEqual([asked.seq, asked.epoch], [107, 3]);
+  assert.deepEqual([asked.seq, asked.epoch], [106, 3]);
   next.confirm(asked, { epoch: 4, seq: 5, recovered: false, snapshot: [] });
   assert.equal((await stream.next('recovered')).recovered, false);
   next.price(6);
@@ -274,7 +320,7 @@ test('hands over on drain before the old connection ends, without a gap',
     assert.equal(peer.closed, null);
     next.hello({ seq: 110 });
     const asked = await next.message('subscribe');
-    assert.equal(asked.seq, 106);
+    assert.equal(asked.seq, 105);
     next.confirm(asked, { seq: 110 });
     next.price(106);
     next.price(107);
@@ -466,6 +512,15 @@ test('keeps to the messages a second that the server hears', async () => {
   await pause(300);
   assert.equal(peer.messages.length, 8);
   await peer.until(() => peer.messages.length === 12, 'the others');
+});
+
+test('candles of several intervals are asked for one by one', async () => {
+  follow().subscribe(['prices', 'candles'], { interval: ['1m', '1h'] });
+  const peer = await server.peer(0);
+  peer.hello();
+  await peer.until(() => peer.messages.length === 2, 'two messages');
+  assert.deepEqual(peer.messages.map((m) => [m.channels, m.interval]),
+    [[['prices', 'candles'], ['1m']], [['candles'], ['1h']]]);
 });
 
 test('many symbols go in messages that the server takes', async () => {
