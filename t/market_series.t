@@ -4,29 +4,11 @@
 
 BEGIN { push @INC, 't/lib' }
 use Test::Nginx::Socket 'no_plan';
+use TradingBlocks;
 
 no_long_string();
 
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value('http_config', <<'END');
-    trading_board $TEST_NGINX_BOARD_SERIES;
-    trading_stale 1h;
-END
-    }
-
-    if (!defined $block->config) {
-        $block->set_value('config', <<'END');
-    location /market/ { trading_market; }
-END
-    }
-
-    if (!defined $block->no_error_log && !defined $block->error_log) {
-        $block->set_value('no_error_log', '[error]');
-    }
-});
+add_block_preprocessor(sub { defaults(shift, board => 'SERIES') });
 
 run_tests();
 

@@ -4,21 +4,11 @@
 
 BEGIN { push @INC, 't/lib' }
 use Test::Nginx::Socket 'no_plan';
+use TradingBlocks;
 
 no_long_string();
 
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value('http_config', <<'END');
-    trading_board $TEST_NGINX_BOARD;
-    trading_stale 1h;
-END
-    }
-
-    if (!defined $block->config) {
-        $block->set_value('config', <<'END');
+add_block_preprocessor(sub { defaults(shift, config => <<'END') });
     error_page 400 401 403 404 405 408 411 412 413 414 415 416 421 429 494 495
                496 497 500 501 502 503 504 507 /.problem;
 
@@ -37,14 +27,6 @@ END
     location /named { error_page 403 @problem; deny all; }
     location @problem { trading_problem; }
 END
-    }
-
-    if (!defined $block->no_error_log && !defined $block->error_log
-        && !defined $block->must_die)
-    {
-        $block->set_value('no_error_log', '[error]');
-    }
-});
 
 run_tests();
 

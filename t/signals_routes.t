@@ -5,32 +5,11 @@
 
 BEGIN { push @INC, 't/lib' }
 use Test::Nginx::Socket 'no_plan';
+use TradingBlocks;
 
 no_long_string();
 
-add_block_preprocessor(sub {
-    my $block = shift;
-
-    if (!defined $block->http_config) {
-        $block->set_value('http_config', <<'END');
-    trading_board $TEST_NGINX_BOARD;
-    trading_stale 1h;
-END
-    }
-
-    if (!defined $block->config) {
-        $block->set_value('config', <<'END');
-    location /market/ { trading_market; }
-    location /trading/ { trading_signals; }
-END
-    }
-
-    if (!defined $block->no_error_log && !defined $block->error_log
-        && !defined $block->must_die)
-    {
-        $block->set_value('no_error_log', '[error]');
-    }
-});
+add_block_preprocessor(sub { defaults(shift) });
 
 run_tests();
 
