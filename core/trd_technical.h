@@ -56,6 +56,8 @@ typedef enum {
 } trd_timeframe_t;
 
 #define TRD_HORIZON           4         /* candles */
+#define TRD_TECHNICAL_MODEL   1         /* grows when the score is another:
+                                           what was counted is void then */
 
 typedef enum {
     TRD_PART_TREND = 0,

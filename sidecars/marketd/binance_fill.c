@@ -34,6 +34,7 @@ binance_fill_gap(binance_market_t *k, uint32_t i, int64_t since_ms,
     }
 
     for (n = 0; n < TRD_INTERVALS; n++) {
+        series_hold(k->b->source->market, k->b->source->instruments[i], n);
         at = &item->fill_ms[n];
 
         if (*at < 0) {
@@ -119,6 +120,8 @@ binance_fill_want(binance_market_t *k, const uint8_t *unlisted,
                     && trd_interval_start(n, now) <= since))
             {
                 binance_fill_done(k, i, n);
+                series_release(k->b->source->market,
+                               k->b->source->instruments[i], n);
                 continue;
             }
 
@@ -203,6 +206,7 @@ binance_fill_take(binance_market_t *k, const binance_fill_t *f,
         market_refuse(m, k->b->source->stats, TRD_REFUSED_OVERFLOW,
                       binance_symbol(k->b, f->i),
                       strlen(binance_symbol(k->b, f->i)));
+        series_release(m, k->b->source->instruments[f->i], f->interval);
         return 0;
 
     default:
@@ -213,26 +217,32 @@ binance_fill_take(binance_market_t *k, const binance_fill_t *f,
     k->items[f->i].fill_failed[f->interval] = 0;
 
     for (i = 0; i < n; i++) {
-        series_candle(m, k->b->source->instruments[f->i], f->interval,
-                      &k->candles[i], 0);
+        series_history(m, k->b->source->instruments[f->i], f->interval,
+                       &k->candles[i]);
     }
 
-    if (n == 0) {
+    last = n ? &k->candles[n - 1] : NULL;
+    close_ms = last ? last->open_ms + trd_interval_ms(f->interval) : 0;
+
+    if (last && !(last->flags & TRD_CANDLE_OPEN) && n >= f->limit
+        && f->start_ms)
+    {
+        binance_fill_more(k, f, close_ms, 0);       /* the next page */
         return 0;
     }
 
-    last = &k->candles[n - 1];
-    close_ms = last->open_ms + trd_interval_ms(f->interval);
+    /* unless a gap was found since it was asked for */
 
-    if (last->flags & TRD_CANDLE_OPEN) {
-        if (close_ms <= now || (f->interval == 0 && !k->klines)) {
-            binance_fill_more(k, f, last->open_ms,
-                              (close_ms <= now ? now : close_ms)
-                              + FILL_SETTLE_MS);
-        }
+    if (k->items[f->i].fill_ms[f->interval] < 0) {
+        series_release(m, k->b->source->instruments[f->i], f->interval);
+    }
 
-    } else if (n >= f->limit && f->start_ms) {
-        binance_fill_more(k, f, close_ms, 0);       /* the next page */
+    if (last && (last->flags & TRD_CANDLE_OPEN)
+        && (close_ms <= now || (f->interval == 0 && !k->klines)))
+    {
+        binance_fill_more(k, f, last->open_ms,
+                          (close_ms <= now ? now : close_ms)
+                          + FILL_SETTLE_MS);
     }
 
     return 0;

@@ -26,6 +26,7 @@
 #include "market_tape.h"
 #include "render.h"
 #include "series.h"
+#include "series_keep.h"
 #include "source.h"
 #include "trd_version.h"
 #include "tsd_log.h"
@@ -92,6 +93,7 @@ marketd_on_sweep(evutil_socket_t fd, short what, void *arg)
 
     if (++d->sweeps % MARKETD_CLOCK == 0) {
         series_clock(&d->market);
+        series_keep_tick(&d->market);
     }
 }
 
@@ -348,7 +350,7 @@ marketd_start(marketd_t *d)
         return -1;
     }
 
-    if (marketd_sources_init(d) != 0) {
+    if (series_keep_open(&d->market) != 0 || marketd_sources_init(d) != 0) {
         return -1;
     }
 
@@ -406,6 +408,7 @@ marketd_stop(marketd_t *d)
     }
 
     market_tape_close(&d->market);
+    series_keep_close(&d->market);
     render_free(d->render);
     series_free(d->market.series);
 

@@ -146,8 +146,8 @@ pages_technical_signal(const market_t *m, uint32_t instrument,
 
     of = &m->series->of[instrument];
 
-    return (of->has[timeframe] & TRD_TRACK_SIGNAL)
-           ? &of->technical[timeframe].signal : NULL;
+    return (of->at[timeframe].has & TRD_TRACK_SIGNAL)
+           ? &of->at[timeframe].technical.signal : NULL;
 }
 
 
@@ -170,7 +170,7 @@ pages_technical(const market_t *m, uint32_t instrument, unsigned timeframe,
     in = &m->catalogue->instruments[instrument];
     q = &m->states[instrument].quote;
     of = &m->series->of[instrument];
-    t = &of->technical[timeframe];
+    t = &of->at[timeframe].technical;
 
     pages_head(m, in, q, w);
     pages_u64(w, ",\"binary_code\":", s->bullish);
@@ -202,7 +202,8 @@ pages_technical(const market_t *m, uint32_t instrument, unsigned timeframe,
 
     pages_text(w, ",\"timeframe\":", trd_timeframe_name(timeframe));
     trd_write_lit(w, ",\"timestamp\":");
-    trd_write_time(w, of->close_ms[timeframe]);
+    trd_write_time(w, of->at[timeframe].track.open_ms
+                      + trd_timeframe_ms((trd_timeframe_t) timeframe));
     trd_write_lit(w, ",\"model\":\"technical\"}");
 }
 
@@ -222,15 +223,15 @@ pages_interval(const series_of_t *of, unsigned interval, trd_writer_t *w)
     open = 0;
 
     if (of->newest_ms[interval] && (c->flags & TRD_CANDLE_OPEN)
-        && trd_indicator_peek(&of->track[interval].indicator, c->high_e8,
+        && trd_indicator_peek(&of->at[interval].track.indicator, c->high_e8,
                               c->low_e8, c->close_e8, &peek)
            == TRD_OK)
     {
         v = &peek;
         open = 1;
 
-    } else if (of->has[interval] & TRD_TRACK_VALUES) {
-        v = &of->values[interval];
+    } else if (of->at[interval].has & TRD_TRACK_VALUES) {
+        v = &of->at[interval].values;
     }
 
     trd_write_lit(w, "{\"open_time\":");
@@ -382,8 +383,8 @@ pages_performance(const pages_t *p, trd_writer_t *w)
         for (i = 0; s && i < p->m->catalogue->n; i++) {
             of = &s->of[i];
 
-            if (of->has[k] & TRD_TRACK_SIGNAL) {
-                pages_bin(&of->technical[k].signal, kinds, bins);
+            if (of->at[k].has & TRD_TRACK_SIGNAL) {
+                pages_bin(&of->at[k].technical.signal, kinds, bins);
             }
         }
 

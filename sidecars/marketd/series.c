@@ -16,6 +16,8 @@
 
 
 #define SERIES_HOUR_MS  3600000LL
+#define SERIES_HOLD_US  (1800 * 1000000LL)  /* a history that has not come by
+                                               then is not waited for */
 
 /* where a flush is going on */
 typedef struct {
@@ -23,6 +25,9 @@ typedef struct {
     uint32_t   instrument;
     int        signals;
 } series_flush_t;
+
+
+static void series_mark(market_t *m, uint32_t instrument);
 
 
 series_t *
@@ -58,10 +63,11 @@ series_create(market_t *m)
     for (i = 0; i < n; i++) {
         trd_candle_init(&s->of[i].candles, series_rules(s, m, i),
                         (char *) s->memory + i * each);
-        trd_score_ring_init(&s->of[i].threshold);
+        trd_score_ring_init(&s->of[i].threshold.ring);
 
         for (k = 0; k < TRD_TIMEFRAME_N; k++) {
-            trd_track_init(&s->of[i].track[k]);
+            trd_track_init(&s->of[i].at[k].track);
+            trd_calibration_init(&s->of[i].at[k].learned, TRD_HORIZON);
         }
     }
 
@@ -101,19 +107,104 @@ series_rules(const series_t *s, const market_t *m, uint32_t instrument)
 }
 
 
+int
+series_apart(const market_t *m, uint32_t instrument)
+{
+    return m->config->mode == MARKETD_LIVE
+           && trd_source_simulated(m->catalogue->instruments[instrument]
+                                   .source);
+}
+
+
+/* what happened since `from`, added to `to` */
+
+static void
+series_learned(trd_calibration_t *to, const trd_calibration_t *from,
+    const trd_calibration_t *now)
+{
+    unsigned  i;
+
+    for (i = 0; i < TRD_CALIBRATION_BUCKETS; i++) {
+        to->n[i] += now->n[i] - from->n[i];
+        to->up[i] += now->up[i] - from->up[i];
+    }
+}
+
+
+/*
+ * A candle that has just closed finds all instruments' outcomes at hand and
+ * none of later times.  For one of history they are of any time: others' past
+ * comes before or after.  So its confidence rests on its own past alone.
+ */
+
+static int
+series_close(market_t *m, uint32_t instrument, unsigned interval,
+    const trd_candle_t *c)
+{
+    int                  past, apart;
+    int64_t              ms;
+    series_t            *s;
+    trd_calibration_t    was, *learn;
+    trd_keep_track_t    *at;
+    trd_score_totals_t   totals;
+    trd_track_result_t   result;
+
+    s = m->series;
+    at = &s->of[instrument].at[interval];
+    ms = trd_interval_ms(interval);
+
+    apart = series_apart(m, instrument);
+    past = apart || c->open_ms + 2 * ms <= m->now_ms;
+    learn = past ? &at->learned : &s->calibration[interval];
+    was = *learn;
+    trd_score_totals_init(&totals);
+
+    if (trd_track_close(&at->track, (trd_timeframe_t) interval, c, learn,
+                        learn, &totals, &result)
+        != TRD_OK)
+    {
+        return 0;               /* not newer: corrected, its signal stands */
+    }
+
+    if (!past) {
+        series_learned(&at->learned, &was, learn);
+
+    } else if (!apart) {
+        series_learned(&s->calibration[interval], &was, learn);
+    }
+
+    trd_score_merge(&at->totals, &totals);
+
+    if (!apart) {
+        trd_score_merge(&s->technical[interval], &totals);
+    }
+
+    at->has = result.has;
+
+    if (result.has & TRD_TRACK_VALUES) {
+        at->values = result.values;
+    }
+
+    if (result.has & TRD_TRACK_SIGNAL) {
+        at->technical = result.technical;
+    }
+
+    s->changes++;
+
+    return 1;
+}
+
+
 static void
 series_candle_out(void *ctx, unsigned interval, const trd_candle_t *c)
 {
-    market_t            *m;
-    series_t            *s;
-    series_of_t         *of;
-    series_flush_t      *f;
-    trd_track_result_t   result;
+    market_t        *m;
+    series_of_t     *of;
+    series_flush_t  *f;
 
     f = ctx;
     m = f->m;
-    s = m->series;
-    of = &s->of[f->instrument];
+    of = &m->series->of[f->instrument];
 
     trd_board_put_candle(&m->writer, f->instrument, interval, c);
 
@@ -126,29 +217,63 @@ series_candle_out(void *ctx, unsigned interval, const trd_candle_t *c)
         of->count[interval]++;
     }
 
-    if (c->flags & TRD_CANDLE_OPEN) {
+    if ((c->flags & TRD_CANDLE_OPEN) == 0 && of->held_us[interval] == 0
+        && series_close(m, f->instrument, interval, c))
+    {
+        f->signals = 1;
+    }
+}
+
+
+void
+series_hold(market_t *m, uint32_t instrument, unsigned interval)
+{
+    series_of_t  *of;
+
+    if (m->series == NULL) {
         return;
     }
 
-    if (trd_track_close(&of->track[interval], (trd_timeframe_t) interval, c,
-                        &s->calibration[interval], &s->calibration[interval],
-                        &s->technical[interval], &result)
-        != TRD_OK)
-    {
-        return;                 /* not newer: corrected, its signal stands */
+    of = &m->series->of[instrument];
+
+    if (of->held_us[interval] == 0) {
+        of->held_us[interval] = m->now_us ? m->now_us : 1;
+    }
+}
+
+
+void
+series_release(market_t *m, uint32_t instrument, unsigned interval)
+{
+    uint32_t             back;
+    series_t            *s;
+    trd_candle_t         copy;
+    series_of_t         *of;
+    const trd_candle_t  *c;
+
+    s = m->series;
+
+    if (s == NULL || s->of[instrument].held_us[interval] == 0) {
+        return;
     }
 
-    f->signals = 1;
-    of->has[interval] = result.has;
-    of->close_ms[interval] = result.close_ms;
+    of = &s->of[instrument];
+    of->held_us[interval] = 0;
 
-    if (result.has & TRD_TRACK_VALUES) {
-        of->values[interval] = result.values;
+    /* those that have closed since, after the history */
+
+    for (back = s->rules.capacity; back > 0; back--) {
+        c = trd_candle_at(&of->candles, series_rules(s, m, instrument),
+                          interval, back - 1);
+
+        if (c && (c->flags & TRD_CANDLE_OPEN) == 0) {
+            copy = *c;
+            copy.flags &= TRD_CANDLE_FLAGS;
+            (void) series_close(m, instrument, interval, &copy);
+        }
     }
 
-    if (result.has & TRD_TRACK_SIGNAL) {
-        of->technical[interval] = result.technical;
-    }
+    series_mark(m, instrument);
 }
 
 
@@ -232,25 +357,51 @@ series_quote(market_t *m, uint32_t instrument)
 }
 
 
+static trd_rc_t
+series_put(market_t *m, uint32_t instrument, unsigned interval,
+    const trd_candle_t *c, uint64_t last_id)
+{
+    trd_rc_t         rc;
+    series_t        *s;
+    series_flush_t   f = { m, instrument, 0 };
+
+    s = m->series;
+
+    rc = trd_candle_put(&s->of[instrument].candles,
+                        series_rules(s, m, instrument), interval, c, last_id,
+                        series_candle_out, &f);
+
+    if (rc == TRD_OK) {
+        series_mark(m, instrument);
+    }
+
+    return rc;
+}
+
+
 void
 series_candle(market_t *m, uint32_t instrument, unsigned interval,
     const trd_candle_t *c, uint64_t last_id)
 {
-    series_t        *s;
-    series_flush_t   f = { m, instrument, 0 };
+    if (m->series) {
+        (void) series_put(m, instrument, interval, c, last_id);
+    }
+}
 
+
+void
+series_history(market_t *m, uint32_t instrument, unsigned interval,
+    const trd_candle_t *c)
+{
     if (m->series == NULL) {
         return;
     }
 
-    s = m->series;
-
-    if (trd_candle_put(&s->of[instrument].candles,
-                       series_rules(s, m, instrument), interval, c, last_id,
-                       series_candle_out, &f)
-        == TRD_OK)
+    if (series_put(m, instrument, interval, c, 0) == TRD_OK
+        && m->series->of[instrument].held_us[interval]
+        && (c->flags & TRD_CANDLE_OPEN) == 0)
     {
-        series_mark(m, instrument);
+        (void) series_close(m, instrument, interval, c);
     }
 }
 
@@ -282,9 +433,11 @@ series_broken(market_t *m, uint32_t instrument)
 static void
 series_hour(market_t *m, int64_t hour_ms)
 {
-    series_t      *s;
-    uint32_t       i;
-    trd_signal_t   signal;
+    series_t              *s;
+    uint32_t               i;
+    trd_signal_t           signal;
+    trd_score_totals_t     totals;
+    trd_keep_threshold_t  *t;
 
     s = m->series;
 
@@ -293,14 +446,24 @@ series_hour(market_t *m, int64_t hour_ms)
             continue;
         }
 
-        if (trd_track_threshold(&s->of[i].threshold, &m->states[i].quote,
-                                hour_ms, SERIES_HOUR_MS, &s->threshold,
-                                &signal)
+        t = &s->of[i].threshold;
+        trd_score_totals_init(&totals);
+
+        if (trd_track_threshold(&t->ring, &m->states[i].quote, hour_ms,
+                                SERIES_HOUR_MS, &totals, &signal)
             == TRD_OK)
         {
             s->signals++;
         }
+
+        trd_score_merge(&t->totals, &totals);
+
+        if (!series_apart(m, i)) {
+            trd_score_merge(&s->threshold, &totals);
+        }
     }
+
+    s->changes++;
 }
 
 
@@ -309,6 +472,7 @@ series_clock(market_t *m)
 {
     int64_t    hour;
     uint32_t   i;
+    unsigned   k;
     series_t  *s;
 
     if (m->series == NULL) {
@@ -319,6 +483,14 @@ series_clock(market_t *m)
 
     for (i = 0; i < m->catalogue->n; i++) {
         trd_candle_clock(&s->of[i].candles, series_rules(s, m, i), m->now_ms);
+
+        for (k = 0; k < TRD_INTERVALS; k++) {
+            if (s->of[i].held_us[k]
+                && m->now_us - s->of[i].held_us[k] > SERIES_HOLD_US)
+            {
+                series_release(m, i, k);
+            }
+        }
 
         if (series_dirty(&s->of[i].candles)
             || render_overdue(m->render, i))

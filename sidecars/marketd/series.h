@@ -43,6 +43,18 @@ void series_quote(struct market_s *m, uint32_t instrument);
 void series_candle(struct market_s *m, uint32_t instrument, unsigned interval,
     const trd_candle_t *c, uint64_t last_id);
 
+/*
+ * Candles of before are on their way: those that close of themselves wait for
+ * them, so that all are scored in the order of time and none is left out for
+ * being older.  series_history() takes one of them, oldest first, and
+ * series_release() says that no more come (or that it is not worth waiting).
+ */
+void series_hold(struct market_s *m, uint32_t instrument, unsigned interval);
+void series_history(struct market_s *m, uint32_t instrument,
+    unsigned interval, const trd_candle_t *c);
+void series_release(struct market_s *m, uint32_t instrument,
+    unsigned interval);
+
 /* The order book after a change, the best levels first. */
 void series_book(struct market_s *m, uint32_t instrument,
     trd_board_book_t *book);

@@ -8,10 +8,17 @@ The bits of /binary belong to their symbols over every change of the catalogue
 and every restart, and old versions of the map can be told. A broken build
 shows a symbol on another's bit, or a version that says something else than it
 once did.
+
+What past signals were worth is counted once: a market that is stopped, or
+killed, and goes on has the same figures as one that never was. A broken build
+shows as other counts, or as a confidence that begins at 50 again.
 """
 
 import json
+import random
 import sys
+import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -122,6 +129,209 @@ class BinaryMap(unittest.TestCase):
             self.assertEqual(stack.get('/trading/binary/map/1').status, 404)
             restart(stack)
             self.check(stack, version, ['ETH', 'BTC', 'BNB'])
+
+
+START = {'SIMULATOR_START': '2026-01-05T12:00:00Z', 'SIMULATOR_RATE': 0}
+HOUR = 3600000                      # updates of one instrument at rate 0
+
+
+class Calibration(unittest.TestCase):
+
+    def updates(self, stack):
+        return (stack.json('/market/health')['sources']['simulator']
+                ['updates'])
+
+    def finished(self, stack, updates):
+        wait_for(lambda: self.updates(stack) == updates, 'all updates',
+                 180)
+        time.sleep(1.5)         # the candles' clock, and the last pages
+
+    def figures(self, stack, timeframes=('1M', '5M')):
+        past = {(row['model'], row['timeframe']): row for row in
+                stack.json('/trading/performance')['past_signals']}
+        signals = {}
+        for timeframe in timeframes:
+            signal = stack.json('/trading/signals/BTC?model=technical'
+                                f'&timeframe={timeframe}')
+            signals[timeframe] = {
+                key: signal[key] for key in
+                ('signal', 'confidence', 'samples', 'score', 'entry_price',
+                 'target_price', 'stop_loss', 'timestamp')}
+        return past, signals
+
+    def file(self, stack, mode='simulator'):
+        return stack.dir / 'history' / f'calibration-{mode}'
+
+    def simulator(self, hours, **env):
+        return Stack(catalogue=listed('BTC'), env={
+            **START, 'SIMULATOR_UPDATES': hours * HOUR, **env})
+
+    def test_stopped_and_started_is_counted_once(self):
+        with self.simulator(5) as stack:
+            self.finished(stack, 5 * HOUR)
+            whole = self.figures(stack)
+        self.assertGreater(whole[0]['technical', '1M']['count'], 200)
+        with self.simulator(3) as stack:
+            self.finished(stack, 3 * HOUR)
+            half = self.figures(stack)
+            self.assertNotEqual(half[0], whole[0])
+            # the same hours again: nothing is counted twice
+            restart(stack)
+            self.finished(stack, 3 * HOUR)
+            self.assertEqual(self.figures(stack), half)
+            self.assertIn('event=calibration ', stack.log('marketd'))
+            # and it goes on
+            restart(stack, SIMULATOR_UPDATES=5 * HOUR)
+            # from the first moment on, hours before the clock gets there
+            self.assertEqual(self.figures(stack), half)
+            self.finished(stack, 5 * HOUR)
+            self.assertEqual(self.figures(stack), whole)
+
+    def test_killed_is_counted_once(self):
+        with self.simulator(12) as stack:
+            self.finished(stack, 12 * HOUR)
+            whole = self.figures(stack)
+        with self.simulator(12) as stack:
+            wait_for(self.file(stack).exists, 'the first save', 60)
+            restart(stack, kill=True)
+            self.finished(stack, 12 * HOUR)
+            log = stack.log('marketd')
+            self.assertIn('event=calibration ', log)
+            self.assertNotIn('calibration_ignored', log)
+            self.assertEqual(self.figures(stack), whole)
+
+    def test_what_is_another_s_is_refused(self):
+        with self.simulator(3) as stack:
+            self.finished(stack, 3 * HOUR)
+            restart(stack)
+            self.finished(stack, 3 * HOUR)
+            good = self.file(stack).read_bytes()
+            refused = 0
+
+            def begins_anew(reason, **env):
+                nonlocal refused
+                refused += 1
+                restart(stack, SIMULATOR_UPDATES=1, **env)
+                lines = [line for line in
+                         stack.log('marketd').splitlines()
+                         if 'event=calibration_ignored' in line]
+                self.assertEqual(len(lines), refused)
+                self.assertIn(reason, lines[-1])
+                rows = stack.json('/trading/performance')['past_signals']
+                self.assertEqual({row['count'] for row in rows}, {0})
+
+            begins_anew('of another market', SIMULATOR_SEED=5)
+            self.assertEqual(
+                self.file(stack).with_suffix('.refused').read_bytes(), good)
+            self.assertEqual(stack.marketd.stop(), 0)
+            for name, data in {
+                    'damaged': good[:999] + b'x' + good[1000:],
+                    'damaged, or': good[:-8],
+                    'another layout': good[:8] + b'\0' + good[9:]}.items():
+                self.file(stack).write_bytes(data)
+                begins_anew(name, SIMULATOR_SEED=1)
+
+    def test_a_replay_neither_reads_nor_writes(self):
+        with self.simulator(3, TAPE_DIR='tape') as stack:
+            self.finished(stack, 3 * HOUR)
+            self.assertEqual(stack.marketd.stop(), 0)
+            good = self.file(stack).read_bytes()
+            del stack.env['TAPE_DIR']
+            restart(stack, TRADING_SOURCE=f'replay:{stack.dir}/tape',
+                    REPLAY_SPEED=0)
+            self.assertEqual(stack.marketd.stop(), 0)
+            self.assertEqual(self.file(stack).read_bytes(), good)
+            self.assertNotIn('calibration', ''.join(
+                line for line in stack.log('marketd').splitlines()
+                if 'event=calibration' in line))
+
+
+SPANS = {'1m': 60, '5m': 300, '15m': 900, '1h': 3600, '4h': 14400,
+         '1d': 86400}
+# of 1,000 candles: from the 34th on, and four more judge it
+JUDGED = 1000 - 33 - 4
+
+
+def klines(span, seed):
+    """A random walk that ends with the newest candle that is over."""
+    rng, price, rows = random.Random(seed), 50000_00, []
+    last = int(time.time()) // span * span - span
+    for at in range(last - 999 * span, last + 1, span):
+        close = price + rng.randrange(-9999, 10000)
+        high, low = max(price, close) + 7, min(price, close) - 7
+        text = [f'{v // 100}.{v % 100:02}' for v in (price, high, low, close)]
+        rows.append([at * 1000, *text, '1.00000000',
+                     (at + span) * 1000 - 1, text[3], 9, '0.50000000',
+                     text[3], '0'])
+        price = max(close, 1000_00)
+    return rows
+
+
+class History(unittest.TestCase):
+    """Candles of before the start count, in their order, and once."""
+
+    def counts(self, stack):
+        return {row['timeframe'].lower(): row['count'] for row in
+                stack.json('/trading/performance')['past_signals']
+                if row['model'] == 'technical'}
+
+    def all_of(self, stack, instruments_):
+        """A candle that is over meanwhile adds one an instrument."""
+        def there():
+            counts = self.counts(stack)
+            return all(n >= instruments_ * JUDGED for n in counts.values()) \
+                and counts
+        for timeframe, n in wait_for(there, 'the history').items():
+            self.assertLessEqual(n, instruments_ * (JUDGED + 3), timeframe)
+
+    def test_back_filled_candles_are_counted_once(self):
+        symbols = ('BTCUSDT', 'ETHUSDT')
+        with tempfile.TemporaryDirectory() as folder:
+            files = []
+            for symbol in symbols:
+                for name, span in SPANS.items():
+                    file = Path(folder) / f'{symbol}-{name}.json'
+                    file.write_text(json.dumps(klines(span, symbol + name)))
+                    files.append(f'{symbol}:{name}={file}')
+            with Stack(feed=['--synthetic', ','.join(symbols), '--paused',
+                             '--klines', *files],
+                       catalogue=listed('BTC', 'ETH'),
+                       env={'BINANCE_STREAMS': 'trade,bookTicker,ticker',
+                            'FEED_BACKOFF_MIN_MS': 20}) as stack:
+                self.all_of(stack, 2)
+                for timeframe in SPANS:
+                    signal = wait_for(lambda t=timeframe: (
+                        lambda a: a.json() if a.status == 200 else None)(
+                            stack.get('/trading/signals/ETH?model=technical'
+                                      f'&timeframe={t}')), 'a signal')
+                    self.assertNotEqual(signal['samples'], 0)
+                file = stack.dir / 'history' / 'calibration-live'
+                wait_for(file.exists, 'the first save', 60)
+                for kill in (True, False, True):
+                    restart(stack, kill=kill)
+                    self.assertEqual(
+                        stack.json('/trading/signals/ETH?model=technical'
+                                   '&timeframe=1d'), signal | {
+                            k: stack.json('/trading/signals/ETH?model='
+                                          'technical&timeframe=1d')[k]
+                            for k in ('seq', 'stale', 'current_price',
+                                      'price_change_24h')})
+                    wait_for(lambda: len([
+                        c for c in stack.feed.status()['rest_calls']
+                        if 'klines' in c['target']]) % 12 == 0,
+                        'the history again')
+                    time.sleep(0.5)
+                    self.all_of(stack, 2)
+                log = stack.log('marketd')
+                self.assertEqual(log.count('event=calibration '), 3)
+                self.assertNotIn('calibration_ignored', log)
+                # the simulator's is another market
+                restart(stack, TRADING_SOURCE='simulator',
+                        SIMULATOR_UPDATES=4)
+                self.assertEqual(set(self.counts(stack).values()), {0})
+                # and one instrument less counts for that much less
+                restart(stack, ('ETH',), TRADING_SOURCE='live')
+                self.all_of(stack, 1)
 
 
 if __name__ == '__main__':
