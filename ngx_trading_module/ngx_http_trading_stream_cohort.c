@@ -343,7 +343,16 @@ ngx_http_trading_cohort_pick(ngx_http_trading_hub_t *hub,
         }
 
         for (word = 0; word < hub->words; word++) {
-            bits = c->want[topic].bits[word];
+
+            /* of all instruments there are no bits */
+
+            if (c->want[topic].all) {
+                k = hub->n - word * 64;
+                bits = (k < 64) ? ((uint64_t) 1 << k) - 1 : (uint64_t) -1;
+
+            } else {
+                bits = c->want[topic].bits[word];
+            }
 
             for ( /* void */ ; bits; bits &= bits - 1) {
                 k = word * 64 + __builtin_ctzll(bits);
