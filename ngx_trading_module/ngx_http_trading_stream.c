@@ -19,6 +19,12 @@ static ngx_int_t ngx_http_trading_stream_account(ngx_http_request_t *r,
     ngx_str_t *account);
 
 
+/* for the counters: there are no routes below a stream's location */
+static ngx_http_trading_route_t  ngx_http_trading_stream_route = {
+    ngx_string(""), NULL, 0, NGX_HTTP_TRADING_R_STREAM, NULL
+};
+
+
 ngx_http_trading_service_t  ngx_http_trading_stream_service = {
     ngx_string("stream"),
     NULL,
@@ -45,6 +51,7 @@ ngx_http_trading_stream_handler(ngx_http_request_t *r)
 
     ngx_memzero(&call, offsetof(ngx_http_trading_call_t, detail));
     call.request = r;
+    call.route = &ngx_http_trading_stream_route;
 
     if (r->method != NGX_HTTP_GET) {
         ngx_http_trading_fail(&call, NGX_HTTP_TRADING_BAD_METHOD,
@@ -161,6 +168,8 @@ ngx_http_trading_stream_open(ngx_http_trading_call_t *call,
 
     cln->handler = ngx_http_trading_stream_cleanup;
     cln->data = s;
+
+    ngx_http_trading_count(call, 0);
 
     r->main->count++;
     r->keepalive = 0;

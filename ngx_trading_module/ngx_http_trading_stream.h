@@ -191,7 +191,7 @@ typedef struct {
 typedef struct {
     ngx_http_trading_main_conf_t  *mcf;
     ngx_log_t                     *log;
-    trd_board_t                   *board;   /* NULL: none; of this turn */
+    trd_board_t                   *board;   /* NULL: none; see hub_same() */
     uint64_t                       generation;  /* of the arrays */
     uint32_t                       n;
     uint32_t                       words;   /* of bits */
@@ -322,6 +322,7 @@ ngx_http_trading_cohort_t *ngx_http_trading_cohort_next(
 ngx_http_trading_hub_t *ngx_http_trading_hub(
     ngx_http_trading_main_conf_t *mcf);
 void ngx_http_trading_hub_look(ngx_http_trading_hub_t *hub);
+trd_board_t *ngx_http_trading_hub_same(ngx_http_trading_hub_t *hub);
 void ngx_http_trading_hub_add(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
 void ngx_http_trading_hub_remove(ngx_http_trading_hub_t *hub,
@@ -404,6 +405,7 @@ ngx_int_t ngx_http_trading_lag_id(ngx_http_trading_hub_t *hub,
 
 /* _stream_tick.c: once a second, and the way out */
 void ngx_http_trading_tick(ngx_event_t *ev);
+ngx_flag_t ngx_http_trading_silent(ngx_http_trading_hub_t *hub);
 ngx_msec_t ngx_http_trading_heartbeat(ngx_http_trading_stream_t *s);
 void ngx_http_trading_drain_begin(ngx_http_trading_hub_t *hub);
 void ngx_http_trading_drain_look(ngx_event_t *ev);

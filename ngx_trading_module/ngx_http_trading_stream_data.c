@@ -82,7 +82,7 @@ ngx_http_trading_data(ngx_http_trading_hub_t *hub, ngx_uint_t topic,
     trd_candle_t      candle;
     trd_instrument_t  in;
 
-    if (hub->board == NULL) {
+    if (ngx_http_trading_hub_same(hub) == NULL) {
         return NGX_DECLINED;
     }
 
@@ -222,6 +222,10 @@ ngx_http_trading_data_page(ngx_http_trading_hub_t *hub, ngx_uint_t page,
     unsigned           i;
     const trd_page_t  *p;
     trd_page_view_t    view;
+
+    if (ngx_http_trading_hub_same(hub) == NULL) {
+        return NGX_DECLINED;
+    }
 
     p = trd_board_page(hub->board, page, TRD_VARIANT_PLAIN);
 

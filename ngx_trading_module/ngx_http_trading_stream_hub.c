@@ -95,10 +95,13 @@ ngx_http_trading_hub_add(ngx_http_trading_hub_t *hub,
 {
     if (hub->nstreams == 0) {
         hub->generation = 0;
-        hub->stale = 0;
     }
 
     ngx_http_trading_hub_look(hub);
+
+    if (hub->nstreams == 0) {
+        hub->stale = ngx_http_trading_silent(hub);
+    }
 
     s->joined = 1;
     s->due = ngx_current_msec + ngx_http_trading_heartbeat(s);
@@ -230,7 +233,9 @@ ngx_http_trading_hub_woken(ngx_http_trading_hub_t *hub)
 static void
 ngx_http_trading_hub_sleep(ngx_http_trading_hub_t *hub)
 {
-    if (hub->board && ngx_http_trading_wake_ask(hub) == NGX_OK) {
+    if (ngx_http_trading_hub_same(hub)
+        && ngx_http_trading_wake_ask(hub) == NGX_OK)
+    {
         return;
     }
 
@@ -247,7 +252,9 @@ ngx_http_trading_hub_begin_pass(ngx_http_trading_hub_t *hub)
 
     hub->pass_us = ngx_http_trading_hub_us();
 
-    if (ngx_http_trading_batch_make(hub) != NGX_OK) {
+    if (ngx_http_trading_hub_same(hub) == NULL
+        || ngx_http_trading_batch_make(hub) != NGX_OK)
+    {
         return;
     }
 
@@ -431,6 +438,25 @@ ngx_http_trading_hub_board(ngx_http_trading_hub_t *hub)
     hub->board = board;
 
     return NGX_OK;
+}
+
+
+/*
+ * The board that the hub knows.  A request of another kind may have mapped
+ * the next one in its place, or dropped it, since the hub looked: then there
+ * is none until it looks again.
+ */
+trd_board_t *
+ngx_http_trading_hub_same(ngx_http_trading_hub_t *hub)
+{
+    if (hub->board
+        && (hub->mcf->board.map.file.base == NULL
+            || hub->board->generation != hub->generation))
+    {
+        hub->board = NULL;
+    }
+
+    return hub->board;
 }
 
 

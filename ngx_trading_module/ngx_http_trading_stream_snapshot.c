@@ -37,7 +37,7 @@ ngx_http_trading_snapshot_recovers(ngx_http_trading_hub_t *hub,
     trd_rc_t      rc;
     trd_change_t  change;
 
-    if (hub->board == NULL
+    if (ngx_http_trading_hub_same(hub) == NULL
         || (request->has_epoch && request->epoch != hub->generation)
         || request->seq > hub->cursor)
     {
@@ -291,7 +291,7 @@ ngx_http_trading_snapshot_trades(ngx_http_trading_stream_t *s,
 
     hub = ngx_http_trading_hub(NULL);
 
-    if (hub->board == NULL
+    if (ngx_http_trading_hub_same(hub) == NULL
         || trd_board_instrument(hub->board, instrument, &in) != TRD_OK
         || trd_board_trades(hub->board, instrument, 0,
                             NGX_HTTP_TRADING_RESUME_TRADES, trades, &n,
@@ -347,7 +347,7 @@ ngx_http_trading_snapshot_binary(ngx_http_trading_stream_t *s)
 
     hub = ngx_http_trading_hub(NULL);
 
-    if (hub->board == NULL) {
+    if (ngx_http_trading_hub_same(hub) == NULL) {
         return;
     }
 

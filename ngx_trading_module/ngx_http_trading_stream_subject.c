@@ -135,7 +135,7 @@ ngx_http_trading_subject_init(ngx_http_trading_hub_t *hub, ngx_uint_t topic)
     for (i = 0; i < hub->n; i++) {
         sub->seq[i] = hub->cursor;
 
-        if (hub->board == NULL) {
+        if (ngx_http_trading_hub_same(hub) == NULL) {
             continue;
         }
 

@@ -181,20 +181,29 @@ ngx_http_trading_tick_closings(ngx_http_trading_hub_t *hub)
 }
 
 
+ngx_flag_t
+ngx_http_trading_silent(ngx_http_trading_hub_t *hub)
+{
+    int64_t  age;
+
+    if (ngx_http_trading_hub_same(hub) == NULL) {
+        return 1;
+    }
+
+    age = ngx_http_trading_board_age(hub->board);
+
+    return age < 0 || (uint64_t) age > (uint64_t) hub->stale_ms;
+}
+
+
 /* a writer that is silent cannot mark its quotes as stale: we say it */
 static void
 ngx_http_trading_tick_stale(ngx_http_trading_hub_t *hub)
 {
-    int64_t      age;
     u_char      *p, text[256];
     ngx_flag_t   stale;
 
-    stale = 1;
-
-    if (hub->board) {
-        age = ngx_http_trading_board_age(hub->board);
-        stale = age < 0 || (uint64_t) age > (uint64_t) hub->stale_ms;
-    }
+    stale = ngx_http_trading_silent(hub);
 
     if (stale == hub->stale) {
         return;
@@ -221,7 +230,7 @@ ngx_http_trading_tick_market(ngx_http_trading_hub_t *hub)
     trd_page_view_t             view;
     ngx_http_trading_cohort_t  *c;
 
-    if (hub->board == NULL) {
+    if (ngx_http_trading_hub_same(hub) == NULL) {
         return;
     }
 

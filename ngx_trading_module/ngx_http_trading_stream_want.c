@@ -78,7 +78,7 @@ ngx_http_trading_want_read(ngx_http_trading_stream_t *s,
                                             "need one");
     }
 
-    if (hub->board == NULL) {
+    if (ngx_http_trading_hub_same(hub) == NULL) {
         return ngx_http_trading_want_refuse(no, "no_board",
                                             "there is no market data now");
     }
