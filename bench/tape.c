@@ -231,6 +231,10 @@ tape_feed(const char *name, int raw)
     trd_rc_t    rc;
     const char *msg;
 
+    static const tsd_tape_origin_t  from = {
+        TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_BINANCE, 0, TSD_TAPE_QUOTES
+    };
+
     a = malloc(sizeof(*a));
     if (a == NULL) {
         tape_failed("no memory");
@@ -243,8 +247,7 @@ tape_feed(const char *name, int raw)
     for (k = 0; k < nmessages; k++) {
         msg = text + messages[k].offset;
         market_set_clock(&a->market, messages[k].ms);
-        market_tape_raw(&a->market, TSD_TAPE_BINANCE_STREAM,
-                        TRD_SOURCE_BINANCE, msg, messages[k].len);
+        market_tape_raw(&a->market, &from, msg, messages[k].len);
         rc = trd_binance_decode(msg, messages[k].len, tape_update, a);
         market_tape_raw_end(&a->market);
 

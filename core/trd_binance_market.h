@@ -77,6 +77,10 @@ typedef struct {
 trd_rc_t trd_binance_market(const char *msg, size_t len,
     const trd_binance_market_t *m) TRD_MUST_CHECK;
 
+/* our clock and theirs are not one: what closed this moment by ours may be open
+   by theirs, so klines are read as of so much before */
+#define TRD_KLINES_SETTLE_MS  3000
+
 /*
  * The body of REST depth; the levels go to m->levels.  TRD_IGNORED: no book
  * in it, as in an error's answer.

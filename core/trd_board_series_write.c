@@ -308,19 +308,15 @@ trd_board_put_trade(trd_board_writer_t *w, uint32_t instrument,
 }
 
 
-void
-trd_board_put_depth(trd_board_writer_t *w, uint32_t instrument,
-    trd_board_book_t *book)
+static void
+trd_depth_store(trd_board_writer_t *w, uint32_t instrument,
+    const trd_board_book_t *book)
 {
     uint8_t            *at, *to;
     uint64_t            version;
     trd_level_t        *levels;
     trd_depth_head_t   *head;
     trd_depth_block_t  *block;
-
-    if (instrument >= w->n || w->depth == 0) {
-        return;
-    }
 
     at = w->series[2] + instrument * TRD_DEPTH_SIZE(w->depth);
     head = (void *) at;
@@ -329,8 +325,6 @@ trd_board_put_depth(trd_board_writer_t *w, uint32_t instrument,
 
     block = (void *) to;
     levels = (void *) (block + 1);
-
-    book->seq = w->seq + 1;
 
     block->seq = book->seq;
     block->last_id = book->last_id;
@@ -347,6 +341,65 @@ trd_board_put_depth(trd_board_writer_t *w, uint32_t instrument,
                                  instrument);
 
     atomic_store_explicit(&head->version, version, memory_order_release);
+}
 
+
+void
+trd_board_put_depth(trd_board_writer_t *w, uint32_t instrument,
+    trd_board_book_t *book)
+{
+    if (instrument >= w->n || w->depth == 0) {
+        return;
+    }
+
+    book->seq = w->seq + 1;
+    trd_depth_store(w, instrument, book);
     (void) trd_board_note(w, instrument, TRD_CHANGE_DEPTH, 0);
+}
+
+
+static void
+trd_ring_empty(trd_ring_t *head)
+{
+    trd_ring_moves(head);
+    atomic_store_explicit(&head->newest, 0, memory_order_release);
+}
+
+
+void
+trd_board_empty_series(trd_board_writer_t *w, uint32_t instrument)
+{
+    unsigned           interval;
+    trd_level_t        level = { 0, 0 };
+    trd_board_book_t   none;
+    trd_depth_head_t  *head;
+
+    if (instrument >= w->n) {
+        return;
+    }
+
+    for (interval = 0; w->candles && interval < TRD_INTERVALS; interval++) {
+        trd_ring_empty((void *) (w->series[0]
+                                 + trd_candles_at(instrument, interval,
+                                                  w->candles)));
+    }
+
+    if (w->trades) {
+        trd_ring_empty((void *) (w->series[1] + instrument
+                                                * TRD_TRADES_SIZE(w->trades)));
+    }
+
+    if (w->depth == 0) {
+        return;
+    }
+
+    head = (void *) (w->series[2] + instrument * TRD_DEPTH_SIZE(w->depth));
+
+    /* what was never there needs not be emptied */
+    if (atomic_load_explicit(&head->version, memory_order_relaxed)) {
+        memset(&none, 0, sizeof(none));
+        none.seq = w->seq;
+        none.bids = none.asks = &level;
+        trd_depth_store(w, instrument, &none);
+    }
 }

@@ -39,4 +39,8 @@ void trd_board_put_trade(trd_board_writer_t *w, uint32_t instrument,
 void trd_board_put_depth(trd_board_writer_t *w, uint32_t instrument,
     trd_board_book_t *book);
 
+/* Empties candles, trades and book of an instrument; numbers of trades begin
+   anew.  Nothing is journaled. */
+void trd_board_empty_series(trd_board_writer_t *w, uint32_t instrument);
+
 #endif /* TRD_BOARD_SERIES_WRITE_H */

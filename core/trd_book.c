@@ -299,6 +299,21 @@ trd_book_side_load(trd_book_t *b, unsigned side, const trd_level_t *l,
 }
 
 
+trd_rc_t
+trd_book_follow(trd_book_t *b, const trd_depth_t *d)
+{
+    trd_depth_t  rest = *d;
+
+    if (b->state == TRD_BOOK_LIVE && d->first_id <= b->last_id
+        && d->last_id > b->last_id)
+    {
+        rest.first_id = b->last_id + 1;
+    }
+
+    return trd_book_apply(b, &rest);
+}
+
+
 static trd_rc_t
 trd_book_load(trd_book_t *b, const trd_depth_t *d, uint32_t limit,
     trd_book_state_t state)
@@ -373,6 +388,18 @@ trd_book_top(const trd_book_t *b, unsigned side, uint32_t n, trd_level_t *out,
     }
 
     return n;
+}
+
+
+uint32_t
+trd_book_shown(const trd_book_t *b, unsigned side, uint32_t n,
+    trd_level_t *out)
+{
+    uint32_t  found, sure;
+
+    found = trd_book_top(b, side, n, out, &sure);
+
+    return b->state == TRD_BOOK_PARTIAL ? found : sure;
 }
 
 

@@ -92,6 +92,13 @@ trd_rc_t trd_book_snapshot(trd_book_t *b, const trd_depth_t *d,
  */
 trd_rc_t trd_book_apply(trd_book_t *b, const trd_depth_t *d) TRD_MUST_CHECK;
 
+/*
+ * The same of one that may begin within what the book has: each quantity is
+ * the newest, not a change, so it is as good as one that follows.  (Two links
+ * of a renewal need not cut the same stream at the same ids.)
+ */
+trd_rc_t trd_book_follow(trd_book_t *b, const trd_depth_t *d) TRD_MUST_CHECK;
+
 /* Takes a partial book in place of all; the results of a snapshot. */
 trd_rc_t trd_book_partial(trd_book_t *b, const trd_depth_t *d) TRD_MUST_CHECK;
 
@@ -101,6 +108,11 @@ trd_rc_t trd_book_partial(trd_book_t *b, const trd_depth_t *d) TRD_MUST_CHECK;
  */
 uint32_t trd_book_top(const trd_book_t *b, unsigned side, uint32_t n,
     trd_level_t *out, uint32_t *sure);
+
+/* As trd_book_top(), but returns how many of them may be shown: those that are
+   sure, and all of a partial book. */
+uint32_t trd_book_shown(const trd_book_t *b, unsigned side, uint32_t n,
+    trd_level_t *out);
 
 /* the best level of a side; TRD_NOT_FOUND: none */
 trd_rc_t trd_book_best(const trd_book_t *b, unsigned side, trd_level_t *out)

@@ -174,7 +174,7 @@ trd_candle_add(const trd_candle_call_t *call, int64_t ms,
             continue;               /* the source's own, closed too early */
         }
 
-        trd_candle_close(r, call->capacity, open_ms);
+        (void) trd_candle_close(r, call->capacity, open_ms);
 
         c = trd_candle_insert(call, i, 0);
         trd_candle_start(c, open_ms, a);
@@ -499,7 +499,7 @@ trd_candle_adopt(const trd_candle_call_t *call, const trd_candle_t *c,
     own = *c;
     own.flags = TRD_CANDLE_OPEN | (c->flags & TRD_CANDLE_QUOTES);
 
-    trd_candle_close(r, call->capacity, c->open_ms);
+    (void) trd_candle_close(r, call->capacity, c->open_ms);
     trd_candle_set(call, 0, &own);
     trd_candle_covered(call->s, c->open_ms);
 
@@ -541,7 +541,7 @@ trd_candle_put(trd_candle_series_t *s, const trd_candle_rules_t *rules,
     own = *c;
     own.flags = TRD_CANDLE_SOURCE | (c->flags & TRD_CANDLE_QUOTES);
 
-    trd_candle_close(&s->ring[interval], rules->capacity, c->open_ms);
+    (void) trd_candle_close(&s->ring[interval], rules->capacity, c->open_ms);
     trd_candle_set(&call, interval, &own);
 
     if (interval == 0 && last_id > s->last_id) {
@@ -554,15 +554,18 @@ trd_candle_put(trd_candle_series_t *s, const trd_candle_rules_t *rules,
 }
 
 
-void
+int
 trd_candle_clock(trd_candle_series_t *s, const trd_candle_rules_t *rules,
     int64_t now_ms)
 {
+    int       closed = 0;
     unsigned  i;
     int64_t   over_ms;
 
     for (i = 0; i < TRD_INTERVALS; i++) {
         over_ms = now_ms - rules->grace_ms - trd_interval_ms(i);
-        trd_candle_close(&s->ring[i], rules->capacity, over_ms + 1);
+        closed |= trd_candle_close(&s->ring[i], rules->capacity, over_ms + 1);
     }
+
+    return closed;
 }

@@ -114,8 +114,8 @@ trd_rc_t trd_candle_put(trd_candle_series_t *s,
     const trd_candle_t *c, uint64_t last_id, trd_candle_pt fn, void *ctx)
     TRD_MUST_CHECK;
 
-/* The clock closes candles; call about once a second. */
-void trd_candle_clock(trd_candle_series_t *s,
+/* The clock closes candles; call about once a second.  1: it closed one. */
+int trd_candle_clock(trd_candle_series_t *s,
     const trd_candle_rules_t *rules, int64_t now_ms);
 
 /* Trades may have been missed: a new connection without ids, a resync. */

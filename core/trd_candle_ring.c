@@ -187,23 +187,28 @@ trd_candle_set(const trd_candle_call_t *call, unsigned interval,
 }
 
 
-/* Is the newest one being built?  Closes it if it is older than open_ms. */
+/* Is the newest one being built?  Closes it if it is older than open_ms, and
+   tells. */
 
-void
+int
 trd_candle_close(trd_candle_ring_t *r, uint32_t capacity, int64_t open_ms)
 {
     trd_candle_t  *c;
 
     if (r->count == 0) {
-        return;
+        return 0;
     }
 
     c = trd_candle_place(r, capacity, 0);
 
-    if ((c->flags & TRD_CANDLE_OPEN) && c->open_ms < open_ms) {
-        c->flags &= ~(uint32_t) TRD_CANDLE_OPEN;
-        trd_candle_touch(r, c);
+    if ((c->flags & TRD_CANDLE_OPEN) == 0 || c->open_ms >= open_ms) {
+        return 0;
     }
+
+    c->flags &= ~(uint32_t) TRD_CANDLE_OPEN;
+    trd_candle_touch(r, c);
+
+    return 1;
 }
 
 
@@ -283,7 +288,7 @@ trd_candle_refold_one(const trd_candle_call_t *call, unsigned interval,
         c.flags |= TRD_CANDLE_PARTIAL;
     }
 
-    trd_candle_close(r, call->capacity, open_ms);
+    (void) trd_candle_close(r, call->capacity, open_ms);
     trd_candle_set(call, interval, &c);
 }
 

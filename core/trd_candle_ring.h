@@ -55,7 +55,7 @@ void trd_candle_set(const trd_candle_call_t *call, unsigned interval,
     const trd_candle_t *c);
 
 /* closes the newest one if it is open and older than open_ms */
-void trd_candle_close(trd_candle_ring_t *r, uint32_t capacity,
+int trd_candle_close(trd_candle_ring_t *r, uint32_t capacity,
     int64_t open_ms);
 
 void trd_candle_pass(const trd_candle_call_t *call, unsigned interval,

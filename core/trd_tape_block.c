@@ -152,7 +152,6 @@ trd_rc_t
 trd_tape_head_read(const uint8_t in[TRD_TAPE_HEAD_SIZE], trd_tape_head_t *h,
     uint64_t *rest)
 {
-    uint32_t       version;
     tape_cursor_t  c = { NULL, in + TAPE_MAGIC_LEN };
 
     if (tape_check(in, TRD_TAPE_HEAD_SIZE, tape_head_magic, &h->type)
@@ -161,7 +160,12 @@ trd_tape_head_read(const uint8_t in[TRD_TAPE_HEAD_SIZE], trd_tape_head_t *h,
         return TRD_ERROR;
     }
 
-    version = (uint32_t) tape_read(&c, 4);
+    h->version = (uint32_t) tape_read(&c, 4);
+
+    if (h->version != TRD_TAPE_VERSION) {
+        return TRD_IGNORED;
+    }
+
     h->instruments = (uint32_t) tape_read(&c, 4);
     h->ordinal = tape_read(&c, 8);
     h->first_seq = tape_read(&c, 8);
@@ -176,7 +180,7 @@ trd_tape_head_read(const uint8_t in[TRD_TAPE_HEAD_SIZE], trd_tape_head_t *h,
     (void) tape_read(&c, 8);
     *rest = tape_read(&c, 8);
 
-    if (version != TRD_TAPE_VERSION || h->instruments > TRD_TAPE_INSTRUMENTS
+    if (h->instruments > TRD_TAPE_INSTRUMENTS
         || h->stored_len > TRD_TAPE_PLAIN_MAX
         || h->plain_len > TRD_TAPE_INSTRUMENTS * TRD_TAPE_ENTRY_MAX)
     {

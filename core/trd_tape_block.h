@@ -15,7 +15,7 @@
 
 #include "trd_tape.h"
 
-#define TRD_TAPE_VERSION       1
+#define TRD_TAPE_VERSION       2
 #define TRD_TAPE_HASH          32       /* bytes of a SHA-256 */
 #define TRD_TAPE_HEAD_SIZE     176
 #define TRD_TAPE_BLOCK_SIZE    168
@@ -30,6 +30,7 @@ typedef enum {
 
 typedef struct {
     trd_tape_file_t  type;
+    uint32_t         version;           /* as read; ours is written */
     uint32_t         instruments;       /* in the dictionary */
     uint64_t         ordinal;           /* of the file, from 1 */
     uint64_t         first_seq;
@@ -71,7 +72,8 @@ void trd_tape_block_write(const trd_tape_block_t *b, uint64_t rest,
     uint8_t out[TRD_TAPE_BLOCK_SIZE]);
 
 /*
- * TRD_ERROR: no such head (magic, checksum, version or bounds).  *rest is
+ * TRD_ERROR: no such head (magic, checksum or bounds).  TRD_IGNORED: a sound
+ * one of another version; type and version are set.  *rest is
  * what trd_tape_hash() of the following bytes must give; their number is
  * bounded by TRD_TAPE_PLAIN_MAX.
  */

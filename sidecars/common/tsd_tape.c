@@ -83,6 +83,7 @@ tape_pack_buffer(tsd_tape_t *t, tape_buffer_t *b)
 
         if (item.what == TAPE_RECORD) {
             memcpy(&r, b->data + at, sizeof(r));
+            r.book = r.book ? (const void *) (b->data + at + sizeof(r)) : NULL;
             tsd_tape_write_record(&t->write, &r);
             continue;
         }
@@ -291,10 +292,17 @@ tape_put(tsd_tape_t *t, const trd_tape_record_t *r)
 {
     uint8_t  *p;
 
-    p = tape_reserve(t, TAPE_RECORD, sizeof(*r));
+    p = tape_reserve(t, TAPE_RECORD,
+                     sizeof(*r) + (r->book ? sizeof(*r->book) : 0));
 
-    if (p) {
-        memcpy(p, r, sizeof(*r));
+    if (p == NULL) {
+        return;
+    }
+
+    memcpy(p, r, sizeof(*r));
+
+    if (r->book) {
+        memcpy(p + sizeof(*r), r->book, sizeof(*r->book));
     }
 }
 
@@ -332,16 +340,15 @@ tsd_tape_put(tsd_tape_t *t, const trd_tape_record_t *record)
         tape_put_gap(t);
     }
 
-    r.message = r.op == TRD_TAPE_UPDATE ? t->from : t->message;
+    r.message = trd_tape_from(r.op) ? t->from : t->message;
     r.digest = 0;
-    r.update.reserved = 0;
     tape_put(t, &r);
 }
 
 
 void
-tsd_tape_message(tsd_tape_t *t, tsd_tape_decoder_t decoder,
-    trd_source_t source, const char *data, size_t len, int64_t now_ms)
+tsd_tape_message(tsd_tape_t *t, const tsd_tape_origin_t *from,
+    const char *data, size_t len, int64_t now_ms)
 {
     void                *big;
     uint8_t             *p;
@@ -353,8 +360,10 @@ tsd_tape_message(tsd_tape_t *t, tsd_tape_decoder_t decoder,
 
     memset(&m, 0, sizeof(m));
     m.len = (uint32_t) len;
-    m.decoder = (uint16_t) decoder;
-    m.source = (uint16_t) source;
+    m.decoder = (uint16_t) from->decoder;
+    m.source = (uint16_t) from->source;
+    m.instrument = from->instrument;
+    m.option = from->option;
     m.number = ++t->message;
     m.received_ms = now_ms;
     t->from = m.number;

@@ -2,7 +2,7 @@
  * Copyright (C) the ngx_trading authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The tape: the append-only record of every update that reached the board,
+ * The tape: the append-only record of everything that reached the board,
  * in <dir>/tape-<first seq>.trt, and with raw = 1 the messages it was made
  * from, in <dir>/raw-<first seq>.trr.  docs/tape.md has format, guarantees
  * and limits.
@@ -26,12 +26,35 @@
 typedef struct tsd_tape_s         tsd_tape_t;
 typedef struct tsd_tape_reader_s  tsd_tape_reader_t;
 
-/* how a raw message becomes updates */
+/* how a raw message becomes records */
 typedef enum {
     TSD_TAPE_NO_DECODER = 0,        /* kept, but not derived from again */
-    TSD_TAPE_BINANCE_STREAM,        /* trd_binance_decode() */
-    TSD_TAPE_BINANCE_TICKER         /* trd_binance_ticker_24hr() */
+    TSD_TAPE_BINANCE_STREAM,        /* option: TSD_TAPE_QUOTES and so on */
+    TSD_TAPE_BINANCE_TICKER,        /* trd_binance_ticker_24hr() */
+    TSD_TAPE_BINANCE_KLINES,        /* of an instrument; option: interval */
+    TSD_TAPE_BINANCE_DEPTH,         /* of an instrument; option: its limit */
+    TSD_TAPE_RATES,                 /* option: trd_rates_feed_t, and how long
+                                       it takes from one to the next, in s */
+    TSD_TAPE_RATES_SAME,            /* no bytes: the source's last rates stand
+                                       (304); option likewise */
+    TSD_TAPE_DECODERS
 } tsd_tape_decoder_t;
+
+/* what is read of a stream's message: quotes, and what trd_prints.h says */
+#define TSD_TAPE_QUOTES    0x0100
+#define TSD_TAPE_PRINTS    0x00ff
+
+/* of rates: whose they are, and seconds from one statement to the next */
+#define TSD_TAPE_RATES_OPTION(feed, every_s)                                  \
+    ((uint32_t) (every_s) << 8 | (uint32_t) (feed))
+
+/* where a raw message is from, and what must be known beside its bytes */
+typedef struct {
+    tsd_tape_decoder_t  decoder;
+    trd_source_t        source;
+    uint32_t            instrument;
+    uint32_t            option;
+} tsd_tape_origin_t;
 
 typedef struct {
     const char              *dir;           /* made if it is missing */
@@ -61,11 +84,11 @@ tsd_tape_t *tsd_tape_create(const tsd_tape_options_t *options,
     uint64_t *last_seq);
 
 /* A raw message came, and the records until the end of it are from it. */
-void tsd_tape_message(tsd_tape_t *t, tsd_tape_decoder_t decoder,
-    trd_source_t source, const char *data, size_t len, int64_t now_ms);
+void tsd_tape_message(tsd_tape_t *t, const tsd_tape_origin_t *from,
+    const char *data, size_t len, int64_t now_ms);
 void tsd_tape_message_end(tsd_tape_t *t);
 
-/* A record; message and digest are filled in. */
+/* A record; message and digest are filled in, a book is copied. */
 void tsd_tape_put(tsd_tape_t *t, const trd_tape_record_t *r);
 
 /* Hands over what has gathered; call every few dozen ms. */
@@ -123,8 +146,8 @@ void tsd_tape_at(const tsd_tape_reader_t *r, tsd_tape_at_t *at);
 
 /*
  * Proof.  Reads everything with chains; with raw, also the raw files, and
- * makes every update anew from its message: the tape must hold exactly what
- * decoder and judge make of it.
+ * makes every update, print, candle and book anew from messages: the tape
+ * must hold exactly what decoder and judge make of them.
  */
 typedef struct {
     trd_rc_t  rc;               /* TRD_OK, or TRD_CORRUPT */
@@ -135,8 +158,9 @@ typedef struct {
     uint64_t  updates;
     uint64_t  lost;
     uint64_t  messages;         /* raw */
-    uint64_t  derived;          /* updates made anew and found equal */
-    uint64_t  underived;        /* updates of no message or no decoder */
+    uint64_t  prints, candles, books;
+    uint64_t  derived;          /* of these four: made anew, found equal */
+    uint64_t  underived;        /* ... of no message or no decoder */
     uint64_t  judged;           /* refusals found right */
     uint64_t  first_seq, last_seq;
     int64_t   first_ms, last_ms;

@@ -227,10 +227,23 @@ tape_walk_head(tsd_tape_walk_t *w)
 
     w->why = "has no sound head";
 
-    if (w->size < sizeof(head) || tape_read(w->fd, head, sizeof(head), 0) != 0
-        || trd_tape_head_read(head, &w->head, &rest) != TRD_OK
-        || w->head.stored_len > w->size - sizeof(head))
+    if (w->size < sizeof(head)
+        || tape_read(w->fd, head, sizeof(head), 0) != 0)
     {
+        return TRD_ERROR;
+    }
+
+    rc = trd_tape_head_read(head, &w->head, &rest);
+
+    if (rc == TRD_IGNORED) {
+        (void) snprintf(w->text, sizeof(w->text), "is of format version %u, "
+                        "this program reads version %u only",
+                        (unsigned) w->head.version,
+                        (unsigned) TRD_TAPE_VERSION);
+        w->why = w->text;
+    }
+
+    if (rc != TRD_OK || w->head.stored_len > w->size - sizeof(head)) {
         return TRD_ERROR;
     }
 

@@ -77,10 +77,12 @@ typedef struct {
     size_t            plain_room;
     size_t            stored_room;
     ZSTD_DCtx        *zstd;
-    const char       *why;          /* of TRD_ERROR; static text */
+    const char       *why;          /* of TRD_ERROR; static, or `text` */
+    char              text[96];
 } tsd_tape_walk_t;
 
-/* TRD_OK, or TRD_ERROR: no such file, or it has no sound head. */
+/* TRD_OK, or TRD_ERROR: no such file, or it has no sound head, or one of
+   another version. */
 trd_rc_t tsd_tape_walk_open(tsd_tape_walk_t *w, const char *path);
 void tsd_tape_walk_close(tsd_tape_walk_t *w);
 
@@ -94,7 +96,7 @@ trd_rc_t tsd_tape_walk_next(tsd_tape_walk_t *w);
 trd_instrument_t *tsd_tape_walk_instruments(const tsd_tape_walk_t *w);
 
 /* the head of a raw message in a raw block; its bytes follow */
-#define TSD_TAPE_MESSAGE_SIZE  24
+#define TSD_TAPE_MESSAGE_SIZE  32
 
 typedef struct {
     uint32_t  len;
@@ -102,6 +104,12 @@ typedef struct {
     uint16_t  source;           /* trd_source_t */
     uint64_t  number;
     int64_t   received_ms;
+    uint32_t  instrument;       /* these two as in tsd_tape_origin_t */
+    uint32_t  option;
 } tsd_tape_message_t;
+
+/* the head as it stands in the file, and in the chain of messages */
+void tsd_tape_message_head(const tsd_tape_message_t *m,
+    uint8_t out[TSD_TAPE_MESSAGE_SIZE]);
 
 #endif /* TSD_TAPE_FILE_H */

@@ -73,17 +73,30 @@ tape_put(uint8_t *p, uint64_t n)
 
 
 void
+tsd_tape_message_head(const tsd_tape_message_t *m,
+    uint8_t out[TSD_TAPE_MESSAGE_SIZE])
+{
+    tape_put(out, (uint64_t) m->source << 48 | (uint64_t) m->decoder << 32
+                  | m->len);
+    tape_put(out + 8, m->number);
+    tape_put(out + 16, (uint64_t) m->received_ms);
+    tape_put(out + 24, (uint64_t) m->option << 32 | m->instrument);
+}
+
+
+void
 tsd_tape_chain(tsd_sha_t *s, uint8_t chain[TRD_TAPE_HASH],
     const trd_tape_record_t *r)
 {
+    size_t   len;
     uint8_t  bytes[TRD_TAPE_HASH + 8 + TRD_TAPE_CANONICAL];
 
     memcpy(bytes, chain, TRD_TAPE_HASH);
     tape_put(bytes + TRD_TAPE_HASH, r->digest);
-    trd_tape_canonical(r, bytes + TRD_TAPE_HASH + 8);
+    len = trd_tape_canonical(r, bytes + TRD_TAPE_HASH + 8);
 
     tsd_sha_begin(s);
-    tsd_sha_add(s, bytes, sizeof(bytes));
+    tsd_sha_add(s, bytes, TRD_TAPE_HASH + 8 + len);
     tsd_sha_end(s, chain);
 }
 

@@ -155,6 +155,9 @@ tsd_tape_raw_read(tsd_tape_raw_t *r)
     m->source = (uint16_t) raw_number(r->pos + 6, 2);
     m->number = raw_number(r->pos + 8, 8);
     m->received_ms = (int64_t) raw_number(r->pos + 16, 8);
+    m->instrument = (uint32_t) raw_number(r->pos + 24, 4);
+    m->option = (uint32_t) raw_number(r->pos + 28, 4);
+    tsd_sha_add(&r->sha_block, r->pos, TSD_TAPE_MESSAGE_SIZE);
     r->pos += TSD_TAPE_MESSAGE_SIZE;
 
     if (m->len > (size_t) (r->end - r->pos)) {

@@ -108,14 +108,15 @@ recover_file(tsd_tape_write_t *w, const char *path)
     if (tsd_tape_walk_open(&walk, path) != TRD_OK) {
         rc = walk.fd != -1
              && walk.size < TRD_TAPE_HEAD_SIZE + walk.head.stored_len ? 0 : -1;
-        tsd_tape_walk_close(&walk);
 
         if (rc == 0 && recover_remove(path) == 0) {
+            tsd_tape_walk_close(&walk);
             return 0;
         }
 
-        tsd_log(TSD_LOG_ERROR, "tape_refused",
-                "path=\"%s\" error=\"is no sound tape: move it away\"", path);
+        tsd_log(TSD_LOG_ERROR, "tape_refused", "path=\"%s\" error=\"%s: move "
+                "it away\"", path, walk.why);
+        tsd_tape_walk_close(&walk);
         return -1;
     }
 

@@ -3,13 +3,13 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Proof of a tape.  Without raw messages: checksums, counts, chain.  With
- * them: each message is decoded again and its updates are judged again by a
- * shadow of the market that has seen what the tape says it saw.  What comes
- * out must be what the tape holds, no update more, none less, none changed.
+ * them: each message is decoded and judged again (tsd_tape_derive.h).  What
+ * comes out must be what the tape holds, no update, print or candle more, none
+ * less, none changed; and each book must be the one that the messages make.
  *
  * A tape whose beginning was deleted lacks what the judge must know, until a
- * START record: to there updates are derived, but what was refused is taken
- * on trust.
+ * START record: to there all is derived, but what was refused is taken on
+ * trust.
  */
 
 #include <errno.h>
@@ -21,34 +21,30 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "trd_binance.h"
 #include "tsd_tape.h"
+#include "tsd_tape_derive.h"
 #include "tsd_tape_raw.h"
 
-#define VERIFY_STEP      4096           /* records between progress calls */
-#define VERIFY_EXPECTED  65536          /* updates of one message */
-
-/* an update that a message brought; tape: it must be on it */
-typedef struct {
-    uint32_t      instrument;
-    trd_update_t  update;
-} expected_t;
+#define VERIFY_STEP  4096               /* records between progress calls */
 
 typedef struct {
-    tsd_tape_reader_t   *reader;
-    tsd_tape_at_t        at;
-    tsd_tape_raw_t       raw;
-    tsd_tape_verdict_t  *v;
-    trd_state_t         *shadow;        /* one an instrument */
-    expected_t          *expected;      /* of raw.message */
-    size_t               nexpected;
-    size_t               taken;
-    uint32_t             n;
-    int                  judging;
-    int                  ended;         /* no more raw messages */
-    uint64_t             file;
-    int64_t              now_ms;
+    tsd_tape_reader_t          *reader;
+    tsd_tape_at_t               at;
+    tsd_tape_raw_t              raw;
+    tsd_tape_verdict_t         *v;
+    tsd_tape_derive_t          *derive;         /* NULL: not asked for */
+    const tsd_tape_expected_t  *expected;       /* of raw.message */
+    size_t                      nexpected;
+    size_t                      taken;
+    int                         ended;          /* no more raw messages */
+    uint64_t                    file;
 } verify_t;
+
+static const char *const  verify_ops[TRD_TAPE_OP_N] = {
+    [TRD_TAPE_UPDATE] = "update",
+    [TRD_TAPE_PRINT] = "print",
+    [TRD_TAPE_CANDLE] = "candle"
+};
 
 
 static void __attribute__((format(printf, 2, 3)))
@@ -68,7 +64,7 @@ verify_fail(verify_t *y, const char *fmt, ...)
 }
 
 
-/* Another file may have another dictionary; the shadow is of instruments. */
+/* Another file may have another dictionary. */
 
 static int
 verify_file(verify_t *y)
@@ -79,17 +75,7 @@ verify_file(verify_t *y)
 
     y->file = y->at.files;
 
-    if (y->shadow && y->n == y->at.n) {
-        return 0;
-    }
-
-    /* a catalogue changes with a start only, and that resets the shadow */
-    free(y->shadow);
-    y->n = y->at.n;
-    y->shadow = calloc((size_t) y->n + 1, sizeof(*y->shadow));
-    y->judging = 0;
-
-    if (y->shadow == NULL) {
+    if (tsd_tape_derive_file(y->derive, &y->at) != 0) {
         verify_fail(y, "no memory");
         return -1;
     }
@@ -98,74 +84,23 @@ verify_file(verify_t *y)
 }
 
 
-static void
-verify_update(void *ctx, const char *symbol, size_t len, const trd_update_t *u)
+/* What the message that was just read must have brought and has not. */
+
+static int
+verify_left_out(verify_t *y)
 {
-    int                      changed;
-    uint32_t                 i;
-    verify_t                *y = ctx;
-    expected_t              *e;
-    const trd_instrument_t  *in;
+    const tsd_tape_expected_t  *e = &y->expected[y->taken];
 
-    for (i = 0; i < y->n; i++) {
-        in = &y->at.instruments[i];
-
-        if (in->source == y->raw.message.source
-            && strlen(in->exchange_symbol) == len
-            && memcmp(in->exchange_symbol, symbol, len) == 0)
-        {
-            break;
-        }
+    if (!tsd_tape_derive_judges(y->derive) || y->taken >= y->nexpected) {
+        return 0;
     }
 
-    if (i == y->n || y->nexpected == VERIFY_EXPECTED) {
-        return;
-    }
+    verify_fail(y, "message %llu: %s %s was left out, \"%s\"",
+                (unsigned long long) y->raw.message.number,
+                e->op == TRD_TAPE_UPDATE ? "an" : "a", verify_ops[e->op],
+                y->at.instruments[e->instrument].exchange_symbol);
 
-    if (y->judging
-        && trd_apply(&y->shadow[i], u, &y->at.limits,
-                     y->at.instruments[i].stale_after_ms,
-                     y->raw.message.received_ms, &changed)
-           != TRD_REFUSED_NOT)
-    {
-        y->v->judged++;
-        return;
-    }
-
-    e = &y->expected[y->nexpected++];
-    e->instrument = i;
-    e->update = *u;
-}
-
-
-/* The updates of the message that was just read. */
-
-static void
-verify_decode(verify_t *y)
-{
-    trd_rc_t  rc;
-
-    y->nexpected = 0;
-    y->taken = 0;
-
-    switch (y->raw.message.decoder) {
-
-    case TSD_TAPE_BINANCE_STREAM:
-        rc = trd_binance_decode(y->raw.data, y->raw.message.len,
-                                verify_update, y);
-        break;
-
-    case TSD_TAPE_BINANCE_TICKER:
-        rc = trd_binance_ticker_24hr(y->raw.data, y->raw.message.len,
-                                     verify_update, y);
-        break;
-
-    default:
-        rc = TRD_OK;
-        break;
-    }
-
-    (void) rc;      /* what it brought counts, as it did for the board */
+    return 1;
 }
 
 
@@ -176,44 +111,82 @@ static void
 verify_advance(verify_t *y, uint64_t number)
 {
     trd_rc_t  rc;
+    uint64_t  refused;
 
     while (y->v->rc == TRD_OK && y->raw.message.number < number && !y->ended) {
 
-        if (y->judging && y->taken < y->nexpected) {
-            verify_fail(y, "message %llu: an update was left out, \"%s\"",
-                        (unsigned long long) y->raw.message.number,
-                        y->at.instruments[y->expected[y->taken].instrument]
-                        .exchange_symbol);
+        if (verify_left_out(y)) {
             return;
         }
 
         rc = tsd_tape_raw_read(&y->raw);
+        y->nexpected = y->taken = 0;
 
         if (rc == TRD_NOT_FOUND) {
             y->ended = 1;
-            y->nexpected = y->taken = 0;
 
         } else if (rc != TRD_OK) {
             verify_fail(y, "%s %s", y->raw.path, y->raw.why);
 
         } else {
             y->v->messages++;
-            verify_decode(y);
+            y->expected = tsd_tape_derive_message(y->derive, &y->raw.message,
+                                                  y->raw.data, &y->nexpected,
+                                                  &refused);
+            y->v->judged += refused;
         }
     }
 }
 
 
 static int
-verify_equal(const expected_t *e, const trd_tape_record_t *r)
+verify_equal(const verify_t *y, const tsd_tape_expected_t *e,
+    const trd_tape_record_t *r)
 {
-    trd_tape_record_t  made;
+    trd_update_t       *u;
+    trd_tape_record_t   made;
 
     made = *r;
+    made.op = e->op;
     made.instrument = e->instrument;
     made.update = e->update;
+    u = &made.update;
+
+    if (r->op == TRD_TAPE_UPDATE && e->remembered) {
+        u->has |= r->update.has & e->remembered;
+        u->open_e8 = r->update.open_e8;
+        u->high_e8 = r->update.high_e8;
+        u->low_e8 = r->update.low_e8;
+    }
+
+    /* how far back it goes is known from the print before it, if that is */
+    if (r->op == TRD_TAPE_PRINT && !tsd_tape_derive_judges(y->derive)) {
+        u->reserved = r->update.reserved;
+    }
 
     return trd_tape_same(&made, r);
+}
+
+
+/* Is it said to be the simulator's, or a replay's?  Only of those there need
+   be no message. */
+
+static void
+verify_underived(verify_t *y, const trd_tape_record_t *r)
+{
+    if (!trd_source_simulated(r->source)) {
+        verify_fail(y, "seq %llu: %s of source %s comes from no message",
+                    (unsigned long long) r->seq,
+                    r->op == TRD_TAPE_UPDATE ? "an update" : "a value",
+                    trd_source_name(r->source));
+        return;
+    }
+
+    y->v->underived++;
+
+    if (r->op == TRD_TAPE_UPDATE && tsd_tape_derive_judges(y->derive)) {
+        (void) tsd_tape_derive_event(y->derive, r);
+    }
 }
 
 
@@ -221,6 +194,14 @@ static void
 verify_derive(verify_t *y, const trd_tape_record_t *r)
 {
     if (r->message == 0) {
+        verify_underived(y, r);
+        return;
+    }
+
+    /* what was lost before a gap is not looked for */
+    if (y->raw.message.number > r->message && y->at.lost
+        && !tsd_tape_derive_judges(y->derive))
+    {
         y->v->underived++;
         return;
     }
@@ -242,21 +223,22 @@ verify_derive(verify_t *y, const trd_tape_record_t *r)
     }
 
     if (y->raw.message.decoder == TSD_TAPE_NO_DECODER) {
-        y->v->underived++;
+        verify_underived(y, r);
         return;
     }
 
-    while (!y->judging && y->taken < y->nexpected
-           && !verify_equal(&y->expected[y->taken], r))
+    while (!tsd_tape_derive_judges(y->derive) && y->taken < y->nexpected
+           && !verify_equal(y, &y->expected[y->taken], r))
     {
         y->taken++;
     }
 
     if (y->taken == y->nexpected
-        || !verify_equal(&y->expected[y->taken], r))
+        || !verify_equal(y, &y->expected[y->taken], r))
     {
-        verify_fail(y, "seq %llu: the update is not what message %llu says",
-                    (unsigned long long) r->seq,
+        verify_fail(y, "seq %llu: the %s of \"%s\" is not what message %llu "
+                    "says", (unsigned long long) r->seq, verify_ops[r->op],
+                    y->at.instruments[r->instrument].exchange_symbol,
                     (unsigned long long) r->message);
         return;
     }
@@ -266,65 +248,91 @@ verify_derive(verify_t *y, const trd_tape_record_t *r)
 }
 
 
-/* What else changed the market, as replaying does it. */
-
 static void
-verify_event(verify_t *y, const trd_tape_record_t *r)
+verify_book(verify_t *y, const trd_tape_record_t *r)
 {
-    uint32_t      i;
-    trd_state_t  *s = &y->shadow[r->instrument];
+    if (trd_source_simulated(r->source)) {
+        y->v->underived++;
+        return;
+    }
 
-    switch (r->op) {
+    switch (tsd_tape_derive_book(y->derive, r)) {
 
-    case TRD_TAPE_START:
-        memset(y->shadow, 0, y->n * sizeof(*y->shadow));
-        y->judging = 1;
+    case TRD_OK:
+        y->v->derived++;
         break;
 
-    case TRD_TAPE_CARRY:
-        s->quote.has = r->update.has;
-        s->quote.last_e8 = r->update.last_e8;
-        s->quote.bid_e8 = r->update.bid_e8;
-        s->quote.ask_e8 = r->update.ask_e8;
-        s->quote.received_ms = (int64_t) r->update.id;
-        s->quote.stale = 1;
-        s->trade_ms = s->day_ms = r->update.exchange_ms;
-        break;
-
-    case TRD_TAPE_RECONNECTED:
-        for (i = 0; i < y->n; i++) {
-            if (y->at.instruments[i].source == r->source) {
-                trd_apply_reconnected(&y->shadow[i]);
-            }
-        }
-
-        break;
-
-    case TRD_TAPE_STALE:
-        if (y->judging
-            && !trd_is_stale(s, y->at.instruments[r->instrument]
-                                .stale_after_ms, r->received_ms))
-        {
-            verify_fail(y, "seq %llu: was not stale",
-                        (unsigned long long) r->seq);
-        }
-
-        s->quote.stale = 1;
-        break;
-
-    case TRD_TAPE_GAP:
-        y->judging = 0;
-        y->nexpected = y->taken = 0;
+    case TRD_AGAIN:
+        y->v->underived++;
         break;
 
     default:
+        verify_fail(y, "seq %llu: the book of \"%s\" is not what the messages "
+                    "up to %llu make", (unsigned long long) r->seq,
+                    y->at.instruments[r->instrument].exchange_symbol,
+                    (unsigned long long) r->message);
         break;
     }
 }
 
 
 static void
-verify_record(verify_t *y, int raw, const trd_tape_record_t *r)
+verify_raw(verify_t *y, const trd_tape_record_t *r)
+{
+    const char  *why;
+
+    /* what is left of the marketd before had another catalogue, perhaps */
+    if (r->op == TRD_TAPE_START) {
+        tsd_tape_derive_doubt(y->derive);
+    }
+
+    verify_advance(y, r->message);
+
+    if (y->v->rc != TRD_OK) {
+        return;
+    }
+
+    if ((trd_tape_from(r->op) || r->op == TRD_TAPE_BOOK)
+        && r->source != y->at.instruments[r->instrument].source)
+    {
+        verify_fail(y, "seq %llu: source %s is not that of \"%s\"",
+                    (unsigned long long) r->seq, trd_source_name(r->source),
+                    y->at.instruments[r->instrument].exchange_symbol);
+
+    } else if (trd_tape_from(r->op)) {
+        verify_derive(y, r);
+
+    } else if (r->op == TRD_TAPE_BOOK) {
+        verify_book(y, r);
+
+    } else {
+        why = tsd_tape_derive_event(y->derive, r);
+
+        if (why) {
+            verify_fail(y, "seq %llu: \"%s\" %s", (unsigned long long) r->seq,
+                        y->at.instruments[r->instrument].exchange_symbol, why);
+        }
+
+        if (r->op == TRD_TAPE_GAP) {
+            y->nexpected = y->taken = 0;
+        }
+    }
+
+    if (y->at.block_end && y->v->rc == TRD_OK && !y->ended) {
+        verify_advance(y, y->at.last_message);
+
+        if (y->raw.message.number == y->at.last_message
+            && memcmp(y->raw.chain, y->at.raw_chain, TRD_TAPE_HASH) != 0)
+        {
+            verify_fail(y, "messages up to %llu are not those recorded",
+                        (unsigned long long) y->at.last_message);
+        }
+    }
+}
+
+
+static void
+verify_record(verify_t *y, const trd_tape_record_t *r)
 {
     tsd_tape_verdict_t  *v = y->v;
 
@@ -341,44 +349,14 @@ verify_record(verify_t *y, int raw, const trd_tape_record_t *r)
 
     v->records++;
     v->updates += r->op == TRD_TAPE_UPDATE;
+    v->prints += r->op == TRD_TAPE_PRINT;
+    v->candles += r->op == TRD_TAPE_CANDLE;
+    v->books += r->op == TRD_TAPE_BOOK;
     v->last_seq = r->seq;
     v->last_ms = r->received_ms;
 
-    if (!raw || verify_file(y) != 0) {
-        return;
-    }
-
-    /* what is left of the marketd before had another catalogue, perhaps */
-    y->judging = r->op == TRD_TAPE_START ? 0 : y->judging;
-    verify_advance(y, r->message);
-
-    if (r->op != TRD_TAPE_UPDATE) {
-        verify_event(y, r);
-
-    } else if (v->rc == TRD_OK) {
-
-        /* updates of no message: nothing to judge them by */
-        if (r->message == 0 && y->judging) {
-            int  changed;
-
-            (void) trd_apply(&y->shadow[r->instrument], &r->update,
-                             &y->at.limits,
-                             y->at.instruments[r->instrument].stale_after_ms,
-                             r->received_ms, &changed);
-        }
-
-        verify_derive(y, r);
-    }
-
-    if (y->at.block_end && v->rc == TRD_OK && !y->ended) {
-        verify_advance(y, y->at.last_message);
-
-        if (y->raw.message.number == y->at.last_message
-            && memcmp(y->raw.chain, y->at.raw_chain, TRD_TAPE_HASH) != 0)
-        {
-            verify_fail(y, "messages up to %llu are not those recorded",
-                        (unsigned long long) y->at.last_message);
-        }
+    if (y->derive && verify_file(y) == 0) {
+        verify_raw(y, r);
     }
 }
 
@@ -434,13 +412,13 @@ verify_end(verify_t *y, int live)
         }
     }
 
-    if (y->v->rc == TRD_OK && y->judging && y->taken < y->nexpected) {
-        verify_fail(y, "message %llu: an update was left out",
-                    (unsigned long long) y->raw.message.number);
+    if (y->v->rc == TRD_OK && y->v->records) {
+        (void) verify_left_out(y);
     }
 
     if (y->v->rc == TRD_OK && y->v->messages == 0
-        && y->v->updates > y->v->underived)
+        && y->v->updates + y->v->prints + y->v->candles + y->v->books
+           > y->v->underived)
     {
         verify_fail(y, "there are no raw messages to derive from");
     }
@@ -463,12 +441,12 @@ tsd_tape_verify(const char *path, int raw, tsd_tape_verdict_t *v,
     y.raw.walk.fd = -1;
     live = verify_live(path);
     y.reader = tsd_tape_open(path, 1, &why);
-    y.expected = raw ? calloc(VERIFY_EXPECTED, sizeof(*y.expected)) : NULL;
+    y.derive = raw ? tsd_tape_derive_create() : NULL;
 
     if (y.reader == NULL) {
         verify_fail(&y, "%s %s", path, why);
 
-    } else if (raw && (y.expected == NULL
+    } else if (raw && (y.derive == NULL
                        || tsd_tape_raw_open(&y.raw, path) != 0))
     {
         verify_fail(&y, "%s: raw messages cannot be read", path);
@@ -484,7 +462,7 @@ tsd_tape_verify(const char *path, int raw, tsd_tape_verdict_t *v,
         }
 
         tsd_tape_at(y.reader, &y.at);
-        verify_record(&y, raw, &r);
+        verify_record(&y, &r);
 
         if (progress && v->records % VERIFY_STEP == 0) {
             progress(ctx, y.at.bytes, y.at.total);
@@ -514,6 +492,5 @@ tsd_tape_verify(const char *path, int raw, tsd_tape_verdict_t *v,
 
     tsd_tape_reader_free(y.reader);
     tsd_tape_raw_close(&y.raw);
-    free(y.shadow);
-    free(y.expected);
+    tsd_tape_derive_free(y.derive);
 }

@@ -15,6 +15,8 @@
 #define TSD_TAPE_ROWS      (64U << 10)      /* of a block */
 #define TSD_TAPE_DIGESTS   8192
 #define TSD_TAPE_RAW_ROOM  (2U << 20)       /* then a block is cut */
+#define TSD_TAPE_LEVEL     3                /* zstd's: see docs/tape.md for
+                                               what others give */
 
 typedef struct {
     tsd_tape_options_t   options;
@@ -76,7 +78,21 @@ void tsd_tape_write_record(tsd_tape_write_t *w, trd_tape_record_t *r);
 /* Writes the block that is being filled, if there is anything in it. */
 void tsd_tape_write_block(tsd_tape_write_t *w);
 
+/* ---- tsd_tape_segment.c */
+
+/* A new pair of files, whose first record's seq is known.  0, or -1 */
+int tsd_tape_write_begin(tsd_tape_write_t *w);
+
 /* Ends the files, waits for the disk, and logs the head of the chain. */
 void tsd_tape_write_end(tsd_tape_write_t *w);
+
+/* Logs errno's reason, once until something works again. */
+void tsd_tape_failed(tsd_tape_write_t *w, const char *what, const char *path);
+
+/* all of it; 0, or -1 with errno */
+int tsd_tape_write_all(int fd, const void *data, size_t len);
+
+/* makes room in a buffer; 0, or -1 */
+int tsd_tape_room(uint8_t **buf, size_t *room, size_t len);
 
 #endif /* TSD_TAPE_WRITE_H */

@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "binance_market.h"
+#include "market_tape.h"
 
 #define BOOK_EARLY_MAX    16384         /* text kept before it is asked for */
 #define BOOK_TEXT_MAX     (4U << 20)    /* ... and until it is there */
@@ -87,22 +88,19 @@ binance_book_count(binance_market_t *k, trd_book_count_t what)
 static void
 binance_book_put(binance_market_t *k, uint32_t i)
 {
-    uint32_t           n, sure[TRD_BOOK_SIDES];
+    uint32_t           n[TRD_BOOK_SIDES];
     unsigned           side;
     market_t          *m = k->b->source->market;
     trd_level_t        level[TRD_BOOK_SIDES][BINANCE_TOP];
     binance_book_t    *o = k->items[i].book;
     trd_board_book_t   out;
 
-    n = m->writer.depth < BINANCE_TOP ? m->writer.depth : BINANCE_TOP;
-
     for (side = 0; side < TRD_BOOK_SIDES; side++) {
-        (void) trd_book_top(&o->book, side, n, level[side], &sure[side]);
+        n[side] = trd_book_shown(&o->book, side, BINANCE_TOP, level[side]);
 
-        if (k->depth == BINANCE_DEPTH_PARTIAL) {
-            sure[side] = o->book.side[side].n < n ? o->book.side[side].n : n;
-
-        } else if (o->book.side[side].cut && sure[side] < n) {
+        if (k->depth == BINANCE_DEPTH_DIFF && o->book.side[side].cut
+            && n[side] < BINANCE_TOP)
+        {
             o->thin = 1;
         }
     }
@@ -111,8 +109,8 @@ binance_book_put(binance_market_t *k, uint32_t i)
     out.last_id = o->book.last_id;
     out.exchange_ms = o->book.exchange_ms;
     out.received_ms = m->now_ms;
-    out.nbids = sure[TRD_BOOK_BID];
-    out.nasks = sure[TRD_BOOK_ASK];
+    out.nbids = n[TRD_BOOK_BID];
+    out.nasks = n[TRD_BOOK_ASK];
     out.bids = level[TRD_BOOK_BID];
     out.asks = level[TRD_BOOK_ASK];
 
@@ -333,24 +331,6 @@ binance_book_lose(binance_market_t *k, uint32_t i, const char *why)
 }
 
 
-/* One that begins within what we have is as good as one that follows: each
-   quantity is the newest, not a change.  (Two links of a renewal need not cut
-   the same stream at the same ids.) */
-static trd_rc_t
-binance_book_apply(binance_book_t *o, const trd_depth_t *d)
-{
-    trd_depth_t  rest = *d;
-
-    if (o->book.state == TRD_BOOK_LIVE && d->first_id <= o->book.last_id
-        && d->last_id > o->book.last_id)
-    {
-        rest.first_id = o->book.last_id + 1;
-    }
-
-    return trd_book_apply(&o->book, &rest);
-}
-
-
 void
 binance_book_diff(binance_market_t *k, uint32_t i, const trd_depth_t *d)
 {
@@ -371,7 +351,7 @@ binance_book_diff(binance_market_t *k, uint32_t i, const trd_depth_t *d)
         return;
     }
 
-    rc = binance_book_apply(o, d);
+    rc = trd_book_follow(&o->book, d);
 
     if (rc == TRD_OK) {
         binance_book_live(k, i);
@@ -499,7 +479,7 @@ binance_book_again(void *ctx, const char *symbol, size_t len,
 
     r->last_id = d->last_id;
     r->exchange_ms = d->exchange_ms;
-    r->rc = binance_book_apply(r->o, d);
+    r->rc = trd_book_follow(&r->o->book, d);
 }
 
 
@@ -535,6 +515,22 @@ binance_book_replay(binance_market_t *k, binance_replay_t *r)
 }
 
 
+static void
+binance_book_tape(binance_market_t *k, uint32_t i, const char *body,
+    size_t len)
+{
+    tsd_tape_origin_t   from;
+
+    from.decoder = TSD_TAPE_BINANCE_DEPTH;
+    from.source = TRD_SOURCE_BINANCE;
+    from.instrument = k->b->source->instruments[i];
+    from.option = BINANCE_DEPTH_LIMIT;
+
+    market_tape_raw(k->b->source->market, &from, body, len);
+    market_tape_raw_end(k->b->source->market);
+}
+
+
 int
 binance_book_take(binance_market_t *k, uint32_t i, const char *body,
     size_t len)
@@ -557,6 +553,7 @@ binance_book_take(binance_market_t *k, uint32_t i, const char *body,
         return -1;
     }
 
+    binance_book_tape(k, i, body, len);
     o->asked = 0;
     o->thin = 0;
     trd_book_reset(&o->book);

@@ -17,9 +17,7 @@
 #include <string.h>
 
 #include "binance_market.h"
-
-#define FILL_SETTLE_MS  3000        /* our clock and theirs are not one */
-
+#include "market_tape.h"
 
 void
 binance_fill_gap(binance_market_t *k, uint32_t i, int64_t since_ms,
@@ -188,6 +186,7 @@ binance_fill_take(binance_market_t *k, const binance_fill_t *f,
     int64_t              now, close_ms;
     uint32_t             i, n;
     market_t            *m = k->b->source->market;
+    tsd_tape_origin_t    from;
     const trd_candle_t  *last;
 
     market_clock(m);
@@ -195,8 +194,9 @@ binance_fill_take(binance_market_t *k, const binance_fill_t *f,
 
     /* what closed this moment by our clock may be open by theirs */
 
-    switch (trd_binance_klines(body, len, f->interval, now - FILL_SETTLE_MS,
-                               k->candles, BINANCE_KLINES_LIMIT, &n))
+    switch (trd_binance_klines(body, len, f->interval,
+                               now - TRD_KLINES_SETTLE_MS, k->candles,
+                               BINANCE_KLINES_LIMIT, &n))
     {
 
     case TRD_OK:
@@ -216,10 +216,18 @@ binance_fill_take(binance_market_t *k, const binance_fill_t *f,
 
     k->items[f->i].fill_failed[f->interval] = 0;
 
+    from.decoder = TSD_TAPE_BINANCE_KLINES;
+    from.source = TRD_SOURCE_BINANCE;
+    from.instrument = k->b->source->instruments[f->i];
+    from.option = f->interval;
+    market_tape_raw(m, &from, body, len);
+
     for (i = 0; i < n; i++) {
         series_history(m, k->b->source->instruments[f->i], f->interval,
                        &k->candles[i]);
     }
+
+    market_tape_raw_end(m);
 
     last = n ? &k->candles[n - 1] : NULL;
     close_ms = last ? last->open_ms + trd_interval_ms(f->interval) : 0;
@@ -242,7 +250,7 @@ binance_fill_take(binance_market_t *k, const binance_fill_t *f,
     {
         binance_fill_more(k, f, last->open_ms,
                           (close_ms <= now ? now : close_ms)
-                          + FILL_SETTLE_MS);
+                          + TRD_KLINES_SETTLE_MS);
     }
 
     return 0;

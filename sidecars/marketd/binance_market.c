@@ -40,42 +40,15 @@ binance_item(binance_market_t *k, const char *symbol, size_t len,
 }
 
 
-/* By the bounds of quotes: what none is made of is judged here. */
-static trd_refused_t
-binance_judge(const market_t *m, uint32_t instrument, const trd_print_t *t)
-{
-    int64_t             off;
-    const trd_quote_t  *q = &m->states[instrument].quote;
-
-    if (t->price_e8 <= 0) {
-        return t->price_e8 < 0 ? TRD_REFUSED_NEGATIVE : TRD_REFUSED_ZERO;
-    }
-
-    if (t->ms > m->now_ms + m->limits.max_future_ms) {
-        return TRD_REFUSED_FUTURE;
-    }
-
-    if (m->limits.max_jump_bp && (q->has & TRD_HAS_LAST) && !q->stale) {
-        off = t->price_e8 > q->last_e8 ? t->price_e8 - q->last_e8
-                                       : q->last_e8 - t->price_e8;
-
-        if (off / m->limits.max_jump_bp > q->last_e8 / 10000) {
-            return TRD_REFUSED_JUMP;
-        }
-    }
-
-    return TRD_REFUSED_NOT;
-}
-
-
 static void
 binance_on_trade(void *ctx, const char *symbol, size_t len,
     const trd_binance_trade_t *t)
 {
-    int64_t            over_ms;
+    int64_t            last_ms, over_ms;
     uint32_t           instrument;
-    trd_print_t        print = t->print;
+    trd_print_t        print;
     trd_refused_t      refused;
+    trd_prints_gap_t   gap;
     binance_item_t    *item;
     binance_market_t  *k = ctx;
     market_t          *m = k->b->source->market;
@@ -90,47 +63,27 @@ binance_on_trade(void *ctx, const char *symbol, size_t len,
         return;
     }
 
-    refused = t->aggregate ? binance_judge(m, instrument, &print)
-                           : k->refused;
+    refused = t->aggregate
+              ? trd_prints_judge(&m->states[instrument].quote, &m->limits,
+                                 m->now_ms, &t->print)
+              : k->refused;
 
-    if (refused != TRD_REFUSED_NOT && refused != TRD_REFUSED_OLDER) {
+    if (t->aggregate && refused != TRD_REFUSED_NOT) {
+        market_refuse(m, k->b->source->stats, refused, symbol, len);
+    }
 
-        if (t->aggregate) {
-            market_refuse(m, k->b->source->stats, refused, symbol, len);
-        }
+    last_ms = item->prints.ms;
 
+    if (!trd_prints_trade(&item->prints, t, refused, &print, &gap)) {
         return;
     }
 
-    if (print.quantity_e8 <= 0) {
-        return;
+    if (gap != TRD_PRINTS_WHOLE) {
+        over_ms = gap == TRD_PRINTS_OVERLAP ? m->now_ms + TRD_MINUTE_MS
+                  : trd_interval_start(TRD_INTERVAL_1M, print.ms)
+                    + TRD_MINUTE_MS + MARKET_SETTLE_MS;
+        binance_fill_gap(k, (uint32_t) (item - k->items), last_ms, over_ms);
     }
-
-    if (item->print_id) {
-
-        if (print.last_id <= item->print_id) {
-            return;
-        }
-
-        if (print.first_id <= item->print_id) {
-
-            /* of several trades, some of which we had: the whole is right,
-               what is left of it is not known */
-
-            binance_fill_gap(k, (uint32_t) (item - k->items), item->print_ms,
-                             m->now_ms + TRD_MINUTE_MS);
-            print.first_id = item->print_id + 1;
-
-        } else if (print.first_id > item->print_id + 1) {
-            over_ms = trd_interval_start(TRD_INTERVAL_1M, print.ms)
-                      + TRD_MINUTE_MS + MARKET_SETTLE_MS;
-            binance_fill_gap(k, (uint32_t) (item - k->items), item->print_ms,
-                             over_ms);
-        }
-    }
-
-    item->print_id = print.last_id;
-    item->print_ms = print.ms;
 
     series_trade(m, instrument, &print, t->flags);
 }
@@ -141,6 +94,7 @@ binance_on_kline(void *ctx, const char *symbol, size_t len,
     const trd_binance_kline_t *e)
 {
     uint32_t           instrument;
+    trd_refused_t      refused;
     binance_item_t    *item;
     binance_market_t  *k = ctx;
     market_t          *m = k->b->source->market;
@@ -151,18 +105,14 @@ binance_on_kline(void *ctx, const char *symbol, size_t len,
         return;
     }
 
-    if (e->event_ms > m->now_ms + m->limits.max_future_ms) {
-        market_refuse(m, k->b->source->stats, TRD_REFUSED_FUTURE, symbol, len);
+    if (!trd_prints_kline(&item->prints, e, &m->limits, m->now_ms, &refused)) {
+
+        if (refused != TRD_REFUSED_NOT) {
+            market_refuse(m, k->b->source->stats, refused, symbol, len);
+        }
+
         return;
     }
-
-    /* of two links the later one may say what the other said before */
-
-    if (e->event_ms < item->kline_ms) {
-        return;
-    }
-
-    item->kline_ms = e->event_ms;
 
     series_candle(m, instrument, e->interval, &e->candle, e->last_id);
 }
@@ -222,6 +172,23 @@ binance_market_message(binance_t *b, const char *msg, size_t len)
     k->msg = NULL;
 
     return rc;
+}
+
+
+uint32_t
+binance_market_streams(const binance_t *b)
+{
+    const binance_market_t  *k = b->market;
+
+    if (b->source->market->series == NULL) {
+        return 0;
+    }
+
+    return (k->trades ? TRD_PRINTS_TRADES : 0)
+           | (k->aggregates ? TRD_PRINTS_AGGREGATES : 0)
+           | (k->klines ? TRD_PRINTS_KLINES : 0)
+           | (k->depth == BINANCE_DEPTH_DIFF ? TRD_PRINTS_DIFFS : 0)
+           | (k->depth == BINANCE_DEPTH_PARTIAL ? TRD_PRINTS_PARTIAL : 0);
 }
 
 
@@ -287,8 +254,8 @@ binance_market_back(binance_t *b, uint32_t first, uint32_t n,
 
         since = heard_ms - MARKET_SETTLE_MS;
 
-        if (item->print_ms > 0 && item->print_ms < since) {
-            since = item->print_ms;
+        if (item->prints.ms > 0 && item->prints.ms < since) {
+            since = item->prints.ms;
         }
 
         if (heard_ms) {
@@ -297,8 +264,8 @@ binance_market_back(binance_t *b, uint32_t first, uint32_t n,
 
         /* ids may begin anew */
 
-        item->print_id = 0;
-        item->kline_ms = 0;
+        item->prints.id = 0;
+        item->prints.kline_ms = 0;
     }
 }
 

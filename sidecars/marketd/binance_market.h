@@ -17,6 +17,7 @@
 #include "binance.h"
 #include "series.h"
 #include "trd_book.h"
+#include "trd_prints.h"
 #include "tsd_log.h"
 
 #define BINANCE_DEPTH_LIMIT   1000      /* levels of a snapshot, */
@@ -54,9 +55,7 @@ typedef struct {
 
 typedef struct {
     binance_book_t  *book;
-    uint64_t         print_id;      /* of the last trade; 0 = none */
-    int64_t          print_ms;
-    int64_t          kline_ms;      /* when its last one was sent */
+    trd_prints_t     prints;        /* trades and klines that it had */
     int64_t          fill_ms[TRD_INTERVALS];    /* candles are missing from
                                                    here on, 0 = from ever,
                                                    -1 = none are */
@@ -96,6 +95,10 @@ void binance_market_stop(binance_t *b);
 
 /* A message of the stream, after the quotes' decoder has had it. */
 trd_rc_t binance_market_message(binance_t *b, const char *msg, size_t len);
+
+/* TRD_PRINTS_* of the streams that are subscribed, as far as anything comes of
+   them. */
+uint32_t binance_market_streams(const binance_t *b);
 
 /* A bookTicker: what the local book must agree with. */
 void binance_market_best(binance_t *b, uint32_t instrument,

@@ -87,12 +87,21 @@ marketd_on_sweep(evutil_socket_t fd, short what, void *arg)
     d = arg;
     market_clock(&d->market);
 
-    if (!d->market.own_sweep) {
+    /* a virtual clock is its source's, and so is what is done by it */
+
+    if (!d->market.virtual_clock) {
         market_sweep(&d->market);
     }
 
     if (++d->sweeps % MARKETD_CLOCK == 0) {
-        series_clock(&d->market);
+
+        if (d->market.virtual_clock) {
+            series_look(&d->market);
+
+        } else {
+            series_clock(&d->market);
+        }
+
         series_keep_tick(&d->market);
     }
 }

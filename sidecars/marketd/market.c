@@ -418,4 +418,5 @@ market_forget(market_t *m)
     m->stale = 0;
     atomic_store_explicit(&m->writer.header->quoted, 0, memory_order_relaxed);
     atomic_store_explicit(&m->writer.header->stale, 0, memory_order_relaxed);
+    series_forget(m);
 }

@@ -99,7 +99,7 @@ void market_carry_quote(market_t *m, uint32_t instrument,
     const trd_quote_t *q);
 
 /* Forgets all quotes, as a restart does, in a replay; the board keeps them
-   until new ones come. */
+   until new ones come.  Candles, trades and books are gone at once. */
 void market_forget(market_t *m);
 
 #endif /* MARKETD_MARKET_H */

@@ -84,12 +84,12 @@ market_tape_start(market_t *m)
 
 
 void
-market_tape_raw(market_t *m, tsd_tape_decoder_t decoder, trd_source_t source,
+market_tape_raw(market_t *m, const tsd_tape_origin_t *from,
     const char *data, size_t len)
 {
     if (m->tape) {
         market_tape_start(m);
-        tsd_tape_message(m->tape, decoder, source, data, len, m->now_ms);
+        tsd_tape_message(m->tape, from, data, len, m->now_ms);
     }
 }
 
@@ -111,6 +111,7 @@ market_tape_begin(market_t *m, trd_tape_record_t *r, trd_tape_op_t op,
     memset(r, 0, offsetof(trd_tape_record_t, update));
     r->op = op;
     r->instrument = instrument;
+    r->source = m->catalogue->instruments[instrument].source;
     r->seq = m->writer.seq;
     r->received_ms = m->now_ms;
 }
@@ -126,9 +127,53 @@ market_tape_update(market_t *m, uint32_t instrument, const trd_update_t *u)
     }
 
     market_tape_begin(m, &r, TRD_TAPE_UPDATE, instrument);
-    r.source = m->catalogue->instruments[instrument].source;
     r.update = *u;
+    r.update.reserved = 0;
     tsd_tape_put(m->tape, &r);
+}
+
+
+void
+market_tape_print(market_t *m, uint32_t instrument, const trd_print_t *t,
+    uint32_t flags)
+{
+    trd_tape_record_t  r;
+
+    if (m->tape) {
+        market_tape_begin(m, &r, TRD_TAPE_PRINT, instrument);
+        trd_tape_of_print(&r, t, flags);
+        tsd_tape_put(m->tape, &r);
+    }
+}
+
+
+void
+market_tape_candle(market_t *m, uint32_t instrument, unsigned interval,
+    const trd_candle_t *c, uint64_t last_id)
+{
+    trd_tape_record_t  r;
+
+    if (m->tape) {
+        market_tape_begin(m, &r, TRD_TAPE_CANDLE, instrument);
+        trd_tape_of_candle(&r, interval, c, last_id);
+        tsd_tape_put(m->tape, &r);
+    }
+}
+
+
+void
+market_tape_book(market_t *m, uint32_t instrument,
+    const trd_board_book_t *book)
+{
+    trd_tape_book_t    levels;
+    trd_tape_record_t  r;
+
+    if (m->tape) {
+        market_tape_begin(m, &r, TRD_TAPE_BOOK, instrument);
+        trd_tape_of_book(&r, &levels, book->last_id, book->exchange_ms,
+                         book->bids, book->nbids, book->asks, book->nasks);
+        tsd_tape_put(m->tape, &r);
+    }
 }
 
 
@@ -166,6 +211,7 @@ market_tape_carry(market_t *m, uint32_t instrument)
     u = &r.update;
     u->kind = TRD_UPDATE_QUOTE;
     u->has = q->has;
+    u->derived = q->derived;
     u->id = (uint64_t) q->received_ms;
     u->last_quantity_e8 = q->change_e8;
     u->last_e8 = q->last_e8;

@@ -10,6 +10,8 @@
 #define MARKETD_MARKET_TAPE_H
 
 #include "market.h"
+#include "trd_board_series.h"
+#include "trd_tape_series.h"
 
 /*
  * Opens the tape as config says, if at all; board and states must be there,
@@ -29,9 +31,17 @@ void market_tape_event(market_t *m, trd_tape_op_t op, uint32_t instrument,
 /* The quote that was just carried over. */
 void market_tape_carry(market_t *m, uint32_t instrument);
 
+/* What the series were told; seq is the board's after it. */
+void market_tape_print(market_t *m, uint32_t instrument, const trd_print_t *t,
+    uint32_t flags);
+void market_tape_candle(market_t *m, uint32_t instrument, unsigned interval,
+    const trd_candle_t *c, uint64_t last_id);
+void market_tape_book(market_t *m, uint32_t instrument,
+    const trd_board_book_t *book);
+
 /* The message that updates come from, until the end of it. */
-void market_tape_raw(market_t *m, tsd_tape_decoder_t decoder,
-    trd_source_t source, const char *data, size_t len);
+void market_tape_raw(market_t *m, const tsd_tape_origin_t *from,
+    const char *data, size_t len);
 void market_tape_raw_end(market_t *m);
 
 /* Call every few dozen ms. */

@@ -10,13 +10,17 @@
  * stale by that (every_ms of the update).
  */
 
+#define _GNU_SOURCE     /* memmem() */
 #include <stdlib.h>
 #include <string.h>
 
 #include "history.h"
+#include "market_tape.h"
 #include "poll.h"
 #include "rates.h"
 #include "tsd_log.h"
+
+#define RATES_EVERY_MAX  4294967    /* s, in ms a uint32_t */
 
 typedef struct {
     source_t       *source;
@@ -27,6 +31,7 @@ typedef struct {
     int64_t        *prices;         /* accepted ones of the last snapshot */
     trd_rates_t     rates;          /* the last one that was taken */
     trd_rates_t     next;           /* while it is judged */
+    uint32_t        every_s;        /* from a statement to the next, at most */
 } rates_t;
 
 
@@ -96,22 +101,18 @@ rates_apply(rates_t *r, const trd_rates_t *rates)
     source_t                *s;
     trd_rc_t                 rc;
     uint32_t                 i, accepted;
-    uint64_t                 every_ms;
     trd_update_t             u;
-    trd_rates_price_t        price;
     const trd_instrument_t  *in;
 
     s = r->source;
     m = s->market;
     accepted = 0;
-    every_ms = ((uint64_t) r->setup.publish_s + r->setup.every_s) * 1000;
-
-    market_clock(m);
     memset(r->prices, 0, s->n * sizeof(*r->prices));
 
     for (i = 0; i < s->n; i++) {
         in = rates_instrument(r, i);
-        rc = r->setup.price(rates, in, &price);
+        rc = trd_rates_update(r->setup.feed, rates, in, r->every_s * 1000,
+                              &u);
 
         if (rc != TRD_OK) {
             market_refuse(m, s->stats, rates_refused(rc, rates, in),
@@ -119,20 +120,12 @@ rates_apply(rates_t *r, const trd_rates_t *rates)
             continue;
         }
 
-        memset(&u, 0, sizeof(u));
-        u.kind = TRD_UPDATE_QUOTE;
-        u.has = TRD_HAS_LAST | TRD_HAS_TIME;
-        u.last_e8 = price.price_e8;
-        u.derived = price.derived;
-        u.exchange_ms = rates->time_ms;
-        u.every_ms = every_ms > UINT32_MAX ? UINT32_MAX
-                                           : (uint32_t) every_ms;
         rates_day(r, i, rates->time_ms, &u);
 
         if (market_apply(m, s->stats, s->instruments[i], &u)
             == TRD_REFUSED_NOT)
         {
-            r->prices[i] = price.price_e8;
+            r->prices[i] = u.last_e8;
             accepted++;
         }
     }
@@ -145,6 +138,30 @@ rates_apply(rates_t *r, const trd_rates_t *rates)
 }
 
 
+/* The same, on the tape: of a document, or without one of the last. */
+
+static uint32_t
+rates_taped(rates_t *r, const trd_rates_t *rates, const char *body,
+    size_t len)
+{
+    uint32_t            accepted;
+    market_t           *m = r->source->market;
+    tsd_tape_origin_t   from;
+
+    from.decoder = body ? TSD_TAPE_RATES : TSD_TAPE_RATES_SAME;
+    from.source = r->source->ops->id;
+    from.instrument = 0;
+    from.option = TSD_TAPE_RATES_OPTION(r->setup.feed, r->every_s);
+
+    market_clock(m);
+    market_tape_raw(m, &from, body ? body : "", len);
+    accepted = rates_apply(r, rates);
+    market_tape_raw_end(m);
+
+    return accepted;
+}
+
+
 static trd_cause_t
 rates_take(void *ctx, const char *body, size_t len, const char **why)
 {
@@ -152,7 +169,7 @@ rates_take(void *ctx, const char *body, size_t len, const char **why)
 
     r = ctx;
 
-    switch (r->setup.parse(body, len, &r->next)) {
+    switch (trd_rates_read(r->setup.feed, body, len, &r->next)) {
 
     case TRD_OK:
         break;
@@ -161,6 +178,10 @@ rates_take(void *ctx, const char *body, size_t len, const char **why)
         *why = r->next.error;
         return TRD_CAUSE_DENIED;
 
+    case TRD_IGNORED:
+        *why = "rates of another base than was asked for";
+        return TRD_CAUSE_CONTENT;
+
     default:
         market_refuse(r->source->market, r->source->stats, TRD_REFUSED_PARSE,
                       NULL, 0);
@@ -168,12 +189,16 @@ rates_take(void *ctx, const char *body, size_t len, const char **why)
         return TRD_CAUSE_CONTENT;
     }
 
-    if (r->setup.base && strcmp(r->next.base, r->setup.base) != 0) {
-        *why = "rates of another base than was asked for";
+    /* it may be kept, and the tape be shown to others */
+
+    if (r->setup.secret
+        && memmem(body, len, r->setup.secret, strlen(r->setup.secret)))
+    {
+        *why = "it has the key in it";
         return TRD_CAUSE_CONTENT;
     }
 
-    if (rates_apply(r, &r->next) == 0) {
+    if (rates_taped(r, &r->next, body, len) == 0) {
         *why = "no rate in it was accepted";
         return TRD_CAUSE_CONTENT;
     }
@@ -190,7 +215,7 @@ rates_same(void *ctx)
     rates_t  *r;
 
     r = ctx;
-    (void) rates_apply(r, &r->rates);
+    (void) rates_taped(r, &r->rates, NULL, 0);
 }
 
 
@@ -232,6 +257,9 @@ rates_start(source_t *s, const rates_setup_t *setup)
     s->data = r;
     r->source = s;
     r->setup = *setup;
+    r->every_s = setup->publish_s < RATES_EVERY_MAX
+                 && setup->every_s < RATES_EVERY_MAX - setup->publish_s
+                 ? setup->publish_s + setup->every_s : RATES_EVERY_MAX;
     r->symbols = calloc(s->n, sizeof(*r->symbols));
     r->prices = calloc(s->n, sizeof(*r->prices));
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "market.h"
+#include "market_tape.h"
 #include "render.h"
 #include "series.h"
 #include "series_state.h"
@@ -30,12 +31,48 @@ typedef struct {
 static void series_mark(market_t *m, uint32_t instrument);
 
 
+/* Everything from nothing, in memory that is there. */
+
+static void
+series_begin(series_t *s, market_t *m)
+{
+    size_t        each;
+    uint32_t      i;
+    unsigned      k;
+    series_of_t  *of;
+
+    each = (trd_candle_memory(&s->rules) + 63) / 64 * 64;
+
+    for (i = 0; i < m->catalogue->n; i++) {
+        of = &s->of[i];
+        memset(of, 0, sizeof(*of));
+        of->origin = m->catalogue->instruments[i].source;
+        trd_candle_init(&of->candles, &s->rules,
+                        (char *) s->memory + i * each);
+        trd_score_ring_init(&of->threshold.ring);
+
+        for (k = 0; k < TRD_TIMEFRAME_N; k++) {
+            trd_track_init(&of->at[k].track);
+            trd_calibration_init(&of->at[k].learned, TRD_HORIZON);
+        }
+    }
+
+    for (k = 0; k < TRD_TIMEFRAME_N; k++) {
+        trd_calibration_init(&s->calibration[k], TRD_HORIZON);
+        trd_score_totals_init(&s->technical[k]);
+    }
+
+    trd_score_totals_init(&s->threshold);
+    s->hour_ms = 0;
+    s->signals = 0;
+}
+
+
 series_t *
 series_create(market_t *m)
 {
     size_t     each;
-    uint32_t   i, n;
-    unsigned   k;
+    uint32_t   n;
     series_t  *s;
 
     n = m->catalogue->n;
@@ -60,24 +97,7 @@ series_create(market_t *m)
         return NULL;
     }
 
-    for (i = 0; i < n; i++) {
-        trd_candle_init(&s->of[i].candles, series_rules(s, m, i),
-                        (char *) s->memory + i * each);
-        trd_score_ring_init(&s->of[i].threshold.ring);
-
-        for (k = 0; k < TRD_TIMEFRAME_N; k++) {
-            trd_track_init(&s->of[i].at[k].track);
-            trd_calibration_init(&s->of[i].at[k].learned, TRD_HORIZON);
-        }
-    }
-
-    for (k = 0; k < TRD_TIMEFRAME_N; k++) {
-        trd_calibration_init(&s->calibration[k], TRD_HORIZON);
-        trd_score_totals_init(&s->technical[k]);
-    }
-
-    trd_score_totals_init(&s->threshold);
-
+    series_begin(s, m);
     m->series = s;
 
     return s;
@@ -97,13 +117,40 @@ series_free(series_t *s)
 }
 
 
+void
+series_forget(market_t *m)
+{
+    uint32_t  i;
+
+    if (m->series == NULL) {
+        return;
+    }
+
+    series_begin(m->series, m);
+
+    for (i = 0; i < m->catalogue->n; i++) {
+        trd_board_empty_series(&m->writer, i);
+        render_mark(m->render, i);
+    }
+}
+
+
+void
+series_origin(market_t *m, uint32_t instrument, trd_source_t source)
+{
+    if (m->series) {
+        m->series->of[instrument].origin = (uint8_t) source;
+    }
+}
+
+
 /* the simulator sends each of its prints once, from the first one on */
 
-const trd_candle_rules_t *
-series_rules(const series_t *s, const market_t *m, uint32_t instrument)
+static const trd_candle_rules_t *
+series_rules(const series_t *s, uint32_t instrument)
 {
-    return m->catalogue->instruments[instrument].source
-           == TRD_SOURCE_SIMULATOR ? &s->complete : &s->rules;
+    return s->of[instrument].origin == TRD_SOURCE_SIMULATOR ? &s->complete
+                                                            : &s->rules;
 }
 
 
@@ -263,7 +310,7 @@ series_release(market_t *m, uint32_t instrument, unsigned interval)
     /* those that have closed since, after the history */
 
     for (back = s->rules.capacity; back > 0; back--) {
-        c = trd_candle_at(&of->candles, series_rules(s, m, instrument),
+        c = trd_candle_at(&of->candles, series_rules(s, instrument),
                           interval, back - 1);
 
         if (c && (c->flags & TRD_CANDLE_OPEN) == 0) {
@@ -303,11 +350,13 @@ series_trade(market_t *m, uint32_t instrument, const trd_print_t *t,
     s->of[instrument].prints = 1;
 
     if (trd_candle_trade(&s->of[instrument].candles,
-                         series_rules(s, m, instrument), t,
+                         series_rules(s, instrument), t,
                          series_candle_out, &f)
         != TRD_OK)
     {
-        return;                 /* late, repeated or absurd: counted there */
+        /* late, repeated or absurd: counted there */
+        market_tape_print(m, instrument, t, flags);
+        return;
     }
 
     memset(&trade, 0, sizeof(trade));
@@ -318,6 +367,7 @@ series_trade(market_t *m, uint32_t instrument, const trd_print_t *t,
     trade.flags = flags;
 
     trd_board_put_trade(&m->writer, instrument, &trade);
+    market_tape_print(m, instrument, t, flags);
     series_mark(m, instrument);
 }
 
@@ -325,7 +375,6 @@ series_trade(market_t *m, uint32_t instrument, const trd_print_t *t,
 void
 series_quote(market_t *m, uint32_t instrument)
 {
-    uint8_t             source;
     series_t           *s;
     series_of_t        *of;
     series_flush_t      f = { m, instrument, 0 };
@@ -338,17 +387,16 @@ series_quote(market_t *m, uint32_t instrument)
     s = m->series;
     of = &s->of[instrument];
     q = &m->states[instrument].quote;
-    source = m->catalogue->instruments[instrument].source;
 
-    if (of->prints || source == TRD_SOURCE_SIMULATOR
-        || source == TRD_SOURCE_BINANCE
+    if (of->prints || of->origin == TRD_SOURCE_SIMULATOR
+        || of->origin == TRD_SOURCE_BINANCE
         || (q->has & (TRD_HAS_LAST | TRD_HAS_TIME))
            != (TRD_HAS_LAST | TRD_HAS_TIME))
     {
         return;
     }
 
-    if (trd_candle_quote(&of->candles, series_rules(s, m, instrument),
+    if (trd_candle_quote(&of->candles, series_rules(s, instrument),
                          q->exchange_ms, q->last_e8, series_candle_out, &f)
         == TRD_OK)
     {
@@ -368,12 +416,14 @@ series_put(market_t *m, uint32_t instrument, unsigned interval,
     s = m->series;
 
     rc = trd_candle_put(&s->of[instrument].candles,
-                        series_rules(s, m, instrument), interval, c, last_id,
+                        series_rules(s, instrument), interval, c, last_id,
                         series_candle_out, &f);
 
     if (rc == TRD_OK) {
         series_mark(m, instrument);
     }
+
+    market_tape_candle(m, instrument, interval, c, last_id);
 
     return rc;
 }
@@ -414,6 +464,7 @@ series_book(market_t *m, uint32_t instrument, trd_board_book_t *book)
     }
 
     trd_board_put_depth(&m->writer, instrument, book);
+    market_tape_book(m, instrument, book);
 }
 
 
@@ -425,6 +476,8 @@ series_broken(market_t *m, uint32_t instrument)
     }
 
     trd_candle_broken(&m->series->of[instrument].candles);
+    market_tape_event(m, TRD_TAPE_BROKEN, instrument,
+                      m->catalogue->instruments[instrument].source);
 }
 
 
@@ -470,6 +523,7 @@ series_hour(market_t *m, int64_t hour_ms)
 void
 series_clock(market_t *m)
 {
+    int        closed;
     int64_t    hour;
     uint32_t   i;
     unsigned   k;
@@ -480,9 +534,11 @@ series_clock(market_t *m)
     }
 
     s = m->series;
+    closed = 0;
 
     for (i = 0; i < m->catalogue->n; i++) {
-        trd_candle_clock(&s->of[i].candles, series_rules(s, m, i), m->now_ms);
+        closed |= trd_candle_clock(&s->of[i].candles, series_rules(s, i),
+                                   m->now_ms);
 
         for (k = 0; k < TRD_INTERVALS; k++) {
             if (s->of[i].held_us[k]
@@ -491,13 +547,13 @@ series_clock(market_t *m)
                 series_release(m, i, k);
             }
         }
-
-        if (series_dirty(&s->of[i].candles)
-            || render_overdue(m->render, i))
-        {
-            series_mark(m, i);
-        }
     }
+
+    if (closed) {
+        market_tape_event(m, TRD_TAPE_CLOCK, 0, TRD_SOURCE_NONE);
+    }
+
+    series_look(m);
 
     hour = m->now_ms / SERIES_HOUR_MS * SERIES_HOUR_MS;
 
@@ -506,6 +562,44 @@ series_clock(market_t *m)
     }
 
     s->hour_ms = hour;
+}
+
+
+void
+series_look(market_t *m)
+{
+    uint32_t   i;
+    series_t  *s = m->series;
+
+    for (i = 0; s && i < m->catalogue->n; i++) {
+        if (series_dirty(&s->of[i].candles) || render_overdue(m->render, i)) {
+            series_mark(m, i);
+        }
+    }
+}
+
+
+void
+series_turn(market_t *m)
+{
+    uint32_t   i;
+    series_t  *s = m->series;
+
+    if (s == NULL) {
+        return;
+    }
+
+    series_clock(m);
+
+    for (i = 0; i < m->catalogue->n; i++) {
+        (void) series_flush(m, i);
+
+        if (s->of[i].noted) {
+            (void) trd_board_note(&m->writer, i, TRD_CHANGE_CANDLE,
+                                  s->of[i].noted);
+            s->of[i].noted = 0;
+        }
+    }
 }
 
 
@@ -539,11 +633,20 @@ series_flush(market_t *m, uint32_t instrument)
 
     s->of[instrument].dirty = 0;
     mask = trd_candle_flush(&s->of[instrument].candles,
-                            series_rules(s, m, instrument), series_candle_out,
+                            series_rules(s, instrument), series_candle_out,
                             &f);
 
-    /* a replay's seqs are the tape's, and so no place for entries of ours */
-    if (mask && !m->own_sweep) {
+    /* a replay's seqs are the tape's, and so no place for entries of ours;
+       with a virtual clock series_turn() says it, at times of that clock */
+
+    if (m->own_sweep) {
+        return f.signals;
+    }
+
+    if (m->virtual_clock) {
+        s->of[instrument].noted |= mask;
+
+    } else if (mask) {
         (void) trd_board_note(&m->writer, instrument, TRD_CHANGE_CANDLE, mask);
     }
 

@@ -65,6 +65,22 @@ void series_broken(struct market_s *m, uint32_t instrument);
 /* Closes candles by the clock; about once a second. */
 void series_clock(struct market_s *m);
 
+/* Sees to it that nothing waits longer for being rendered; as often. */
+void series_look(struct market_s *m);
+
+/*
+ * Closes candles by a virtual clock, puts them on the board and journals
+ * them: what the journal says is then the same whenever pages are rendered.
+ */
+void series_turn(struct market_s *m);
+
+/* Begins anew, on the board as well: what a restart does, in a replay. */
+void series_forget(struct market_s *m);
+
+/* What a replayed instrument was, since candles are made by that. */
+void series_origin(struct market_s *m, uint32_t instrument,
+    trd_source_t source);
+
 /* Puts the changed candles of an instrument on the board, and moves the
    indicators and signals of those that closed; 1: signals changed. */
 int series_flush(struct market_s *m, uint32_t instrument);

@@ -28,6 +28,8 @@ typedef struct {
                                                        is awaited, 0 = not */
     uint8_t               prints;       /* it has trades of its own */
     uint8_t               dirty;        /* candles that the board lacks */
+    uint8_t               origin;       /* trd_source_t: whose they are */
+    unsigned              noted;        /* intervals the journal lacks */
 } series_of_t;
 
 struct series_s {
@@ -43,9 +45,6 @@ struct series_s {
     uint64_t              changes;      /* of any record */
     struct series_keep_s *keep;         /* NULL: nothing is kept */
 };
-
-const trd_candle_rules_t *series_rules(const struct series_s *s,
-    const market_t *m, uint32_t instrument);
 
 /* Is it simulated in a market that is not?  Then it counts for itself. */
 int series_apart(const market_t *m, uint32_t instrument);

@@ -126,33 +126,57 @@ binance_kind(const char *msg, size_t len)
 }
 
 
-trd_rc_t
-binance_message(binance_t *b, const char *msg, size_t len)
+static trd_rc_t
+binance_read(binance_t *b, unsigned kind, const char *msg, size_t len)
 {
-    trd_rc_t   rc = TRD_IGNORED, more;
-    unsigned   kind;
-    market_t  *m = b->source->market;
+    trd_rc_t  rc = TRD_IGNORED, more;
 
-    kind = binance_kind(msg, len);
     b->market->refused = TRD_REFUSED_NOT;
 
     if (kind & BINANCE_QUOTE) {
-        market_tape_raw(m, TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_BINANCE, msg,
-                        len);
         rc = trd_binance_decode(msg, len, binance_update, b);
-        market_tape_raw_end(m);
 
         if (rc == TRD_ERROR || rc == TRD_OVERFLOW) {
-            return binance_count(b, rc, msg, len);
+            return rc;
         }
     }
 
     if (kind & BINANCE_MARKET) {
         more = binance_market_message(b, msg, len);
+        rc = more == TRD_IGNORED ? rc : more;
+    }
 
-        if (more != TRD_IGNORED) {
-            return binance_count(b, more, msg, len);
-        }
+    return rc;
+}
+
+
+trd_rc_t
+binance_message(binance_t *b, const char *msg, size_t len)
+{
+    trd_rc_t            rc;
+    market_t           *m = b->source->market;
+    tsd_tape_origin_t   from = { TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_BINANCE,
+                                 0, 0 };
+    unsigned            kind;
+
+    kind = binance_kind(msg, len);
+
+    if (kind & BINANCE_QUOTE) {
+        from.option |= TSD_TAPE_QUOTES;
+    }
+
+    if (kind & BINANCE_MARKET) {
+        from.option |= binance_market_streams(b);
+    }
+
+    if (from.option) {
+        market_tape_raw(m, &from, msg, len);
+    }
+
+    rc = binance_count(b, binance_read(b, kind, msg, len), msg, len);
+
+    if (from.option) {
+        market_tape_raw_end(m);
     }
 
     return rc;
@@ -162,10 +186,12 @@ binance_message(binance_t *b, const char *msg, size_t len)
 trd_rc_t
 binance_snapshot(binance_t *b, const char *body, size_t len)
 {
-    trd_rc_t   rc;
-    market_t  *m = b->source->market;
+    trd_rc_t            rc;
+    market_t           *m = b->source->market;
+    tsd_tape_origin_t   from = { TSD_TAPE_BINANCE_TICKER, TRD_SOURCE_BINANCE,
+                                 0, 0 };
 
-    market_tape_raw(m, TSD_TAPE_BINANCE_TICKER, TRD_SOURCE_BINANCE, body, len);
+    market_tape_raw(m, &from, body, len);
     rc = trd_binance_ticker_24hr(body, len, binance_update, b);
     market_tape_raw_end(m);
 

@@ -23,35 +23,24 @@
 
 
 static const struct {
-    const char  *api_url;
-    const char  *path;
-    const char  *history;
-    const char  *type;
-    const char  *base;
-    uint32_t     publish_s;
-    trd_rc_t     (*parse)(const char *text, size_t len, trd_rates_t *out);
+    const char        *api_url;
+    const char        *path;
+    const char        *history;
+    const char        *type;
+    uint32_t           publish_s;
+    trd_rates_feed_t   feed;
 } forex_providers[] = {
     [MARKETD_EXCHANGERATE] = {
         "https://api.exchangerate-api.com", "/v4/latest/USD",
-        "forex-exchangerate", "json", "USD", FOREX_DAY_S,
-        trd_rates_exchangerate
+        "forex-exchangerate", "json", FOREX_DAY_S, TRD_RATES_EXCHANGERATE
     },
 
     /* agreed at 14:10, published about 16:00 */
     [MARKETD_ECB] = {
         "https://www.ecb.europa.eu/stats/eurofxref", "/eurofxref-daily.xml",
-        "forex-ecb", "xml", "EUR", FOREX_DAY_S + 2 * 3600,
-        trd_rates_ecb
+        "forex-ecb", "xml", FOREX_DAY_S + 2 * 3600, TRD_RATES_ECB
     }
 };
-
-
-static trd_rc_t
-forex_price(const trd_rates_t *r, const trd_instrument_t *in,
-    trd_rates_price_t *out)
-{
-    return trd_rates_price(r, in->base, in->quote, in->price_tick_e8, out);
-}
 
 
 static int
@@ -94,11 +83,9 @@ forex_start(source_t *s)
     setup.history = forex_providers[provider].history;
     setup.url = url;
     setup.type = forex_providers[provider].type;
-    setup.base = forex_providers[provider].base;
     setup.every_s = s->config->forex_poll_s;
     setup.publish_s = forex_providers[provider].publish_s;
-    setup.parse = forex_providers[provider].parse;
-    setup.price = forex_price;
+    setup.feed = forex_providers[provider].feed;
 
     rc = rates_start(s, &setup);
     free(url);

@@ -19,18 +19,6 @@
 #include "tsd_log.h"
 
 
-static trd_rc_t
-metals_price(const trd_rates_t *r, const trd_instrument_t *in,
-    trd_rates_price_t *out)
-{
-    if (strcmp(in->quote, "USD") != 0) {
-        return TRD_NOT_FOUND;
-    }
-
-    return trd_rates_metal(r, in->base, in->price_tick_e8, out);
-}
-
-
 /* it goes into a URL as it is; its value is never logged */
 
 static int
@@ -162,8 +150,7 @@ metals_start(source_t *s)
     setup.type = "json";
     setup.every_s = s->config->metals_poll_s;
     setup.publish_s = s->config->metals_publish_s;
-    setup.parse = trd_rates_metals;
-    setup.price = metals_price;
+    setup.feed = TRD_RATES_METALS;
 
     rc = rates_start(s, &setup);
 

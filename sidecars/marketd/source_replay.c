@@ -22,6 +22,7 @@
 
 #include "market_tape.h"
 #include "replay_file.h"
+#include "series.h"
 #include "source.h"
 #include "tsd_log.h"
 
@@ -78,8 +79,11 @@ replay_message(replay_t *rp)
     source_t    *s = rp->source;
     const char  *msg = rp->event.message;
 
-    market_tape_raw(s->market, TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_REPLAY, msg,
-                    len);
+    static const tsd_tape_origin_t  from = {
+        TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_REPLAY, 0, TSD_TAPE_QUOTES
+    };
+
+    market_tape_raw(s->market, &from, msg, len);
     rc = trd_binance_decode(msg, len, replay_update, s);
     market_tape_raw_end(s->market);
 
@@ -94,6 +98,20 @@ replay_message(replay_t *rp)
 
 /* The instruments of a file of the tape, by their exchange symbols, and the
    judge's limits as they were. */
+
+static void
+replay_origins(const replay_t *rp, const tsd_tape_at_t *at)
+{
+    uint32_t  i;
+
+    for (i = 0; i < at->n; i++) {
+        if (rp->map[i] >= 0) {
+            series_origin(rp->source->market, (uint32_t) rp->map[i],
+                          (trd_source_t) at->instruments[i].source);
+        }
+    }
+}
+
 
 static int
 replay_map(replay_t *rp)
@@ -125,6 +143,8 @@ replay_map(replay_t *rp)
                                  strlen(symbol));
     }
 
+    replay_origins(rp, &at);
+
     m->limits = at.limits;
 
     return 0;
@@ -138,6 +158,7 @@ replay_carry(market_t *m, uint32_t instrument, const trd_update_t *u)
 
     memset(&q, 0, sizeof(q));
     q.has = u->has;
+    q.derived = (uint8_t) u->derived;
     q.received_ms = (int64_t) u->id;
     q.change_e8 = u->last_quantity_e8;
     q.last_e8 = u->last_e8;
@@ -170,10 +191,84 @@ replay_seq(replay_t *rp, uint64_t seq)
 }
 
 
+static void
+replay_book(market_t *m, uint32_t instrument, const trd_tape_record_t *r)
+{
+    trd_board_book_t  book;
+
+    memset(&book, 0, sizeof(book));
+    book.last_id = r->update.id;
+    book.exchange_ms = r->update.exchange_ms;
+    book.received_ms = r->received_ms;
+    book.nbids = r->book->n[0];
+    book.nasks = r->book->n[1];
+    book.bids = (trd_level_t *) r->book->level[0];
+    book.asks = (trd_level_t *) r->book->level[1];
+
+    series_book(m, instrument, &book);
+}
+
+
+/* a record of an instrument that we have; its number is in ours */
+
+static void
+replay_instrument(replay_t *rp, uint32_t i, const trd_tape_record_t *r)
+{
+    market_t      *m = rp->source->market;
+    unsigned       interval;
+    uint32_t       flags;
+    trd_print_t    print;
+    trd_candle_t   candle;
+
+    switch (r->op) {
+
+    case TRD_TAPE_STALE:
+        market_turn_stale(m, i);
+        break;
+
+    case TRD_TAPE_CARRY:
+        replay_carry(m, i, &r->update);
+        break;
+
+    case TRD_TAPE_PRINT:
+        trd_tape_to_print(r, &print, &flags);
+        series_trade(m, i, &print, flags);
+        break;
+
+    case TRD_TAPE_CANDLE:
+        trd_tape_to_candle(r, &interval, &candle);
+
+        if (interval < TRD_INTERVALS) {
+            series_candle(m, i, interval, &candle, r->update.id);
+        }
+
+        break;
+
+    case TRD_TAPE_BOOK:
+        replay_book(m, i, r);
+        break;
+
+    case TRD_TAPE_BROKEN:
+        series_broken(m, i);
+        break;
+
+    default: /* TRD_TAPE_UPDATE */
+        if (market_apply(m, rp->source->stats, i, &r->update)
+            != TRD_REFUSED_NOT)
+        {
+            rp->differing++;
+        }
+
+        break;
+    }
+}
+
+
 static int
 replay_record(replay_t *rp)
 {
     int32_t                   i;
+    tsd_tape_at_t             at;
     source_t                 *s = rp->source;
     const trd_tape_record_t  *r = &rp->event.record;
 
@@ -186,6 +281,8 @@ replay_record(replay_t *rp)
     case TRD_TAPE_START:
         if (rp->started || rp->events) {
             market_forget(s->market);
+            tsd_tape_at(replay_file_tape(rp->file), &at);
+            replay_origins(rp, &at);
             market_tape_event(s->market, TRD_TAPE_START, 0, TRD_SOURCE_NONE);
         }
 
@@ -201,6 +298,10 @@ replay_record(replay_t *rp)
         rp->lost += r->update.id;
         return 0;
 
+    case TRD_TAPE_CLOCK:
+        series_clock(s->market);
+        return 0;
+
     default:
         break;
     }
@@ -214,18 +315,7 @@ replay_record(replay_t *rp)
     }
 
     replay_seq(rp, r->seq);
-
-    if (r->op == TRD_TAPE_STALE) {
-        market_turn_stale(s->market, (uint32_t) i);
-
-    } else if (r->op == TRD_TAPE_CARRY) {
-        replay_carry(s->market, (uint32_t) i, &r->update);
-
-    } else if (market_apply(s->market, s->stats, (uint32_t) i, &r->update)
-               != TRD_REFUSED_NOT)
-    {
-        rp->differing++;
-    }
+    replay_instrument(rp, (uint32_t) i, r);
 
     return 0;
 }
@@ -343,6 +433,7 @@ replay_batch(replay_t *rp)
         if (mark) {
             market_set_clock(s->market, ms);
             market_sweep(s->market);
+            series_clock(s->market);
             rp->mark_ms += REPLAY_MARK_MS;
 
         } else {

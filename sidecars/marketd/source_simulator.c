@@ -38,6 +38,7 @@
 #define SIMULATOR_CHUNK       32        /* updates between looks at the clock */
 #define SIMULATOR_CATCH_UP_MS 250       /* what is later than that is let go */
 #define SIMULATOR_WAIT_MS     1000
+#define SIMULATOR_TURN_MS     250
 #define SIMULATOR_PRINTS      64        /* at a time */
 #define SIMULATOR_LATE_MS     600000    /* prints older than that are let go:
                                            the machine was asleep */
@@ -59,6 +60,7 @@ typedef struct {
     uint64_t               next;        /* the next update's number */
     uint64_t               end;
     int64_t                epoch_ms;    /* monotonic: when update n was due */
+    int64_t                turn_ms;     /* virtual: when candles are due */
 } simulator_t;
 
 
@@ -176,6 +178,25 @@ simulator_book(simulator_t *sr, uint32_t i, const trd_sim_tick_t *tick)
 }
 
 
+/* The virtual clock, and what is done by it. */
+static void
+simulator_clock(simulator_t *sr, int64_t ms)
+{
+    market_t  *m = sr->source->market;
+
+    market_set_clock(m, ms);
+
+    if (ms >= sr->turn_ms) {
+        if (sr->turn_ms) {
+            market_sweep(m);
+            series_turn(m);
+        }
+
+        sr->turn_ms = ms - ms % SIMULATOR_TURN_MS + SIMULATOR_TURN_MS;
+    }
+}
+
+
 static void
 simulator_update(simulator_t *sr)
 {
@@ -190,7 +211,7 @@ simulator_update(simulator_t *sr)
     i = (uint32_t) (sr->next % s->n);
 
     if (s->config->sim_start_ms != -1) {
-        market_set_clock(s->market, simulator_virtual(sr, sr->next));
+        simulator_clock(sr, simulator_virtual(sr, sr->next));
     }
 
     if (s->config->sim_rate) {
@@ -274,6 +295,10 @@ simulator_batch(simulator_t *sr, uint64_t due, int64_t budget_us)
                               memory_order_relaxed);
 
     if (sr->next == sr->end) {
+        if (s->config->sim_start_ms != -1) {
+            series_turn(s->market);
+        }
+
         tsd_log(TSD_LOG_INFO, "simulator_finished", "updates=%llu",
                 (unsigned long long) sr->next);
     }

@@ -24,8 +24,9 @@ typedef struct {
 } tape_call_t;
 
 
-static const char *const  tape_ops[] = {
-    "update", "stale", "reconnected", "start", "carry", "gap"
+static const char *const  tape_ops[TRD_TAPE_OP_N] = {
+    "update", "stale", "reconnected", "start", "carry", "gap", "print",
+    "candle", "book", "broken", "clock"
 };
 
 static const char *const  tape_kinds[TRD_TAPE_KINDS] = {
@@ -181,12 +182,33 @@ tape_info(const tape_call_t *call)
 }
 
 
+static void
+tape_print_side(trd_writer_t *w, const char *name,
+    const trd_tape_book_t *book, unsigned side)
+{
+    uint32_t            i;
+    const trd_level_t  *l = book->level[side];
+
+    trd_write_str(w, name);
+
+    for (i = 0; i < book->n[side]; i++) {
+        trd_write_str(w, i ? ",[" : "[");
+        trd_write_decimal(w, l[i].price_e8, 0);
+        trd_write_lit(w, ",");
+        trd_write_decimal(w, l[i].quantity_e8, 0);
+        trd_write_lit(w, "]");
+    }
+
+    trd_write_lit(w, "]");
+}
+
+
 /* One record a line: always JSON, which is also easy to read. */
 
 static void
 tape_print(const trd_tape_record_t *r, const tsd_tape_at_t *at)
 {
-    char                 buf[2048];
+    char                 buf[4096];
     unsigned             i;
     trd_writer_t         w;
     const char          *kind;
@@ -216,8 +238,8 @@ tape_print(const trd_tape_record_t *r, const tsd_tape_at_t *at)
     trd_write_str(&w, tape_ops[r->op]);
     trd_write_lit(&w, "\"");
 
-    if (r->op == TRD_TAPE_UPDATE || r->op == TRD_TAPE_STALE
-        || r->op == TRD_TAPE_CARRY)
+    if (r->op != TRD_TAPE_RECONNECTED && r->op != TRD_TAPE_START
+        && r->op != TRD_TAPE_GAP && r->op != TRD_TAPE_CLOCK)
     {
         trd_write_lit(&w, ",\"symbol\":");
         trd_write_json_str(&w, at->instruments[r->instrument].symbol,
@@ -234,8 +256,40 @@ tape_print(const trd_tape_record_t *r, const tsd_tape_at_t *at)
         kind = tape_kinds[u->kind];
         trd_write_lit(&w, ",\"kind\":\"");
         trd_write_str(&w, kind ? kind : "?");
-        trd_write_lit(&w, "\",\"id\":");
+        trd_write_lit(&w, "\"");
+    }
+
+    if (r->op == TRD_TAPE_CANDLE
+        && trd_interval_name(TRD_TAPE_BAR_INTERVAL(u->dropped)))
+    {
+        trd_write_lit(&w, ",\"interval\":\"");
+        trd_write_str(&w,
+                      trd_interval_name(TRD_TAPE_BAR_INTERVAL(u->dropped)));
+        trd_write_lit(&w, "\",\"trades\":");
+        trd_write_u64(&w, u->reserved);
+    }
+
+    if (r->op == TRD_TAPE_PRINT && (u->dropped & TRD_TRADE_SIDE)) {
+        trd_write_lit(&w, ",\"side\":\"");
+        trd_write_str(&w, u->dropped & TRD_TRADE_BUYER_MAKER ? "sell"
+                                                             : "buy");
+        trd_write_lit(&w, "\"");
+    }
+
+    if (trd_tape_from(r->op) || r->op == TRD_TAPE_BOOK) {
+        trd_write_lit(&w, ",\"id\":");
         trd_write_u64(&w, u->id);
+    }
+
+    if (r->book) {
+        tape_print_side(&w, ",\"bids\":[", r->book, 0);
+        tape_print_side(&w, ",\"asks\":[", r->book, 1);
+    }
+
+    if (u->derived) {
+        trd_write_lit(&w, ",\"derived\":\"");
+        trd_write_str(&w, trd_derived_suffix(u->derived) + 1);
+        trd_write_lit(&w, "\"");
     }
 
     for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -245,7 +299,9 @@ tape_print(const trd_tape_record_t *r, const tsd_tape_at_t *at)
         }
     }
 
-    if (r->op == TRD_TAPE_UPDATE && u->last_quantity_e8) {
+    if ((r->op == TRD_TAPE_UPDATE || r->op == TRD_TAPE_PRINT)
+        && u->last_quantity_e8)
+    {
         trd_write_lit(&w, ",\"quantity\":");
         trd_write_decimal(&w, u->last_quantity_e8, 0);
     }
@@ -338,12 +394,14 @@ tape_verify(const tape_call_t *call)
 
     (void) printf(call->json
                   ? "{\"ok\":%s,\"files\":%llu,\"blocks\":%llu,"
-                    "\"records\":%llu,\"updates\":%llu,\"lost\":%llu,"
+                    "\"records\":%llu,\"updates\":%llu,\"prints\":%llu,"
+                    "\"candles\":%llu,\"books\":%llu,\"lost\":%llu,"
                     "\"messages\":%llu,\"derived\":%llu,\"underived\":%llu,"
                     "\"refused\":%llu,\"first_seq\":%llu,\"last_seq\":%llu,"
                     "\"head\":\"%s\",\"error\":"
                   : "%s\nfiles     %llu\nblocks    %llu\nrecords   %llu\n"
-                    "updates   %llu\nlost      %llu\nmessages  %llu\n"
+                    "updates   %llu\nprints    %llu\ncandles   %llu\n"
+                    "books     %llu\nlost      %llu\nmessages  %llu\n"
                     "derived   %llu\nunderived %llu\nrefused   %llu\n"
                     "seq       %llu .. %llu\nhead      %s\n",
                   call->json ? v.rc == TRD_OK ? "true" : "false"
@@ -352,6 +410,9 @@ tape_verify(const tape_call_t *call)
                   (unsigned long long) v.blocks,
                   (unsigned long long) v.records,
                   (unsigned long long) v.updates,
+                  (unsigned long long) v.prints,
+                  (unsigned long long) v.candles,
+                  (unsigned long long) v.books,
                   (unsigned long long) v.lost,
                   (unsigned long long) v.messages,
                   (unsigned long long) v.derived,

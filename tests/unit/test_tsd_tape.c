@@ -359,6 +359,10 @@ feed_tape(const char *dir, int64_t more, int omit)
     trd_rc_t           rc;
     market_fixture_t   f;
 
+    static const tsd_tape_origin_t  from = {
+        TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_BINANCE, 0, TSD_TAPE_QUOTES
+    };
+
     memset(&f, 0, sizeof(f));
     f.config.tape_dir = dir;
     f.config.tape_raw = 1;
@@ -371,8 +375,7 @@ feed_tape(const char *dir, int64_t more, int omit)
 
     for (k = 0; k < sizeof(messages) / sizeof(messages[0]); k++) {
         market_set_clock(&f.market, T0 + 50 * (int64_t) k);
-        market_tape_raw(&f.market, TSD_TAPE_BINANCE_STREAM,
-                        TRD_SOURCE_BINANCE, messages[k], strlen(messages[k]));
+        market_tape_raw(&f.market, &from, messages[k], strlen(messages[k]));
         rc = trd_binance_decode(messages[k], strlen(messages[k]), feed_update,
                                 &feed);
         assert_true(rc == TRD_OK || rc == TRD_IGNORED);
@@ -529,6 +532,54 @@ test_tsd_tape_has_one_writer(void **state)
 }
 
 
+/* refused, by whoever reads it and whoever would go on with it */
+
+static void
+test_tsd_tape_of_another_version(void **state)
+{
+    char                 dir[128], path[4200];
+    size_t               len, left;
+    uint8_t             *data, *after;
+    unsigned             i;
+    uint64_t             seq, hash;
+    tsd_tape_t          *t;
+    tsd_tape_options_t   o;
+    tsd_tape_verdict_t   v;
+
+    (void) state;
+
+    t = tape_up(market_fixture_dir(dir), 0, &seq);
+    put(t, 0, 6000000000000);
+    assert_int_equal(tsd_tape_close(t), 0);
+    only_file(dir, TRD_TAPE_RECORDS, path);
+    data = slurp(path, &len);
+    data[8] = 1;
+    hash = trd_tape_hash(data, TRD_TAPE_HEAD_SIZE - 8);
+
+    for (i = 0; i < 8; i++) {
+        data[TRD_TAPE_HEAD_SIZE - 8 + i] = (uint8_t) (hash >> 8 * i);
+    }
+
+    spit(path, data, len);
+    tsd_tape_verify(dir, 0, &v, NULL, NULL);
+    assert_non_null(strstr(v.error, "is of format version 1, this program "
+                                    "reads version 2 only"));
+
+    memset(&o, 0, sizeof(o));
+    o.dir = dir;
+    o.n = 2;
+    o.instruments = instruments;
+    assert_null(tsd_tape_create(&o, &seq));
+
+    after = slurp(path, &left);
+    assert_int_equal(left, len);
+    assert_memory_equal(after, data, len);
+    free(after);
+    free(data);
+    market_fixture_rmdir(dir);
+}
+
+
 int
 main(void)
 {
@@ -539,7 +590,8 @@ main(void)
         cmocka_unit_test(test_tsd_tape_every_changed_byte_is_found),
         cmocka_unit_test(test_tsd_tape_doctored_tapes_are_found),
         cmocka_unit_test(test_tsd_tape_says_what_is_lost),
-        cmocka_unit_test(test_tsd_tape_has_one_writer)
+        cmocka_unit_test(test_tsd_tape_has_one_writer),
+        cmocka_unit_test(test_tsd_tape_of_another_version)
     };
 
     /* what is refused here is meant to be */

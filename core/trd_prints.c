@@ -1,0 +1,95 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Which trades and klines count; trd_prints.h says who asks.
+ */
+
+#include "trd_prints.h"
+
+
+trd_refused_t
+trd_prints_judge(const trd_quote_t *q, const trd_limits_t *limits,
+    int64_t now_ms, const trd_print_t *t)
+{
+    int64_t  off;
+
+    if (t->price_e8 <= 0) {
+        return t->price_e8 < 0 ? TRD_REFUSED_NEGATIVE : TRD_REFUSED_ZERO;
+    }
+
+    if (t->ms > now_ms + limits->max_future_ms) {
+        return TRD_REFUSED_FUTURE;
+    }
+
+    if (limits->max_jump_bp && (q->has & TRD_HAS_LAST) && !q->stale) {
+        off = t->price_e8 > q->last_e8 ? t->price_e8 - q->last_e8
+                                       : q->last_e8 - t->price_e8;
+
+        if (off / limits->max_jump_bp > q->last_e8 / 10000) {
+            return TRD_REFUSED_JUMP;
+        }
+    }
+
+    return TRD_REFUSED_NOT;
+}
+
+
+int
+trd_prints_trade(trd_prints_t *p, const trd_binance_trade_t *t,
+    trd_refused_t refused, trd_print_t *out, trd_prints_gap_t *gap)
+{
+    *out = t->print;
+    *gap = TRD_PRINTS_WHOLE;
+
+    if ((refused != TRD_REFUSED_NOT && refused != TRD_REFUSED_OLDER)
+        || out->quantity_e8 <= 0)
+    {
+        return 0;
+    }
+
+    if (p->id) {
+
+        if (out->last_id <= p->id) {
+            return 0;
+        }
+
+        if (out->first_id <= p->id) {
+
+            /* the whole is right, what is left of it is not known */
+            *gap = TRD_PRINTS_OVERLAP;
+            out->first_id = p->id + 1;
+
+        } else if (out->first_id > p->id + 1) {
+            *gap = TRD_PRINTS_HOLE;
+        }
+    }
+
+    p->id = out->last_id;
+    p->ms = out->ms;
+
+    return 1;
+}
+
+
+int
+trd_prints_kline(trd_prints_t *p, const trd_binance_kline_t *k,
+    const trd_limits_t *limits, int64_t now_ms, trd_refused_t *refused)
+{
+    *refused = TRD_REFUSED_NOT;
+
+    if (k->event_ms > now_ms + limits->max_future_ms) {
+        *refused = TRD_REFUSED_FUTURE;
+        return 0;
+    }
+
+    /* of two links the later one may say what the other said before */
+
+    if (k->event_ms < p->kline_ms) {
+        return 0;
+    }
+
+    p->kline_ms = k->event_ms;
+
+    return 1;
+}

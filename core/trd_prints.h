@@ -1,0 +1,53 @@
+/*
+ * Copyright (C) the ngx_trading authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Which trades and klines of Binance's streams count: marketd asks while it
+ * hears them, and `tape verify` asks again of what was kept.  While a
+ * connection is renewed both links bring the same; ids tell what we had.
+ * Pure, and one instrument at a time.
+ */
+
+#ifndef TRD_PRINTS_H
+#define TRD_PRINTS_H
+
+#include "trd_apply.h"
+#include "trd_binance_market.h"
+
+/* streams that are subscribed, and so to be read */
+#define TRD_PRINTS_TRADES      0x01
+#define TRD_PRINTS_AGGREGATES  0x02     /* where there are no TRADES */
+#define TRD_PRINTS_KLINES      0x04
+#define TRD_PRINTS_DIFFS       0x08     /* order books: differences */
+#define TRD_PRINTS_PARTIAL     0x10     /* ... or their top alone */
+
+/* zeroed: nothing was heard, as after each new connection */
+typedef struct {
+    uint64_t  id;               /* of the last trade; 0 = none */
+    int64_t   ms;               /* ... and when it was */
+    int64_t   kline_ms;         /* when the last kline was sent */
+} trd_prints_t;
+
+typedef enum {
+    TRD_PRINTS_WHOLE = 0,
+    TRD_PRINTS_OVERLAP,         /* of several trades we had some */
+    TRD_PRINTS_HOLE             /* trades are missing before it */
+} trd_prints_gap_t;
+
+/* Judges what no quote is made of, by the bounds of quotes. */
+trd_refused_t trd_prints_judge(const trd_quote_t *q,
+    const trd_limits_t *limits, int64_t now_ms, const trd_print_t *t);
+
+/*
+ * refused: what became of it as a quote, or of trd_prints_judge(); a trade
+ * that was refused only for its age is one, since a ticker may overtake it.
+ * 1: it counts, *out is what is to be reported; 0: it is left out.
+ */
+int trd_prints_trade(trd_prints_t *p, const trd_binance_trade_t *t,
+    trd_refused_t refused, trd_print_t *out, trd_prints_gap_t *gap);
+
+/* 1: it counts; 0: left out, for *refused or as an older one */
+int trd_prints_kline(trd_prints_t *p, const trd_binance_kline_t *k,
+    const trd_limits_t *limits, int64_t now_ms, trd_refused_t *refused);
+
+#endif /* TRD_PRINTS_H */
