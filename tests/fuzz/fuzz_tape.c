@@ -104,7 +104,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (trd_tape_decode(&in_codec.codec, &in, &r) == TRD_OK) {
 
         if (r.instrument >= INSTRUMENTS || r.op >= TRD_TAPE_OP_N
-            || r.source >= TRD_SOURCE_N || r.update.kind >= TRD_TAPE_KINDS)
+            || r.source >= TRD_SOURCE_N || r.update.kind >= TRD_TAPE_KINDS
+            || r.update.derived >= TRD_DERIVED_N
+            || (r.op == TRD_TAPE_BOOK) != (r.book != NULL)
+            || (r.book && (r.book->n[0] > TRD_TAPE_DEPTH
+                           || r.book->n[1] > TRD_TAPE_DEPTH)))
         {
             abort();
         }
