@@ -101,7 +101,7 @@ any_book(uint64_t *seed, trd_tape_book_t *book, const trd_tape_book_t *old)
             i = (uint32_t) (dice >> 8) % (n + 1);
             memmove(&l[i + 1], &l[i], (n - i) * sizeof(*l));
             n++;
-            l[i].price_e8 = (i ? l[i - 1].price_e8 : 6000000000000)
+            l[i].price_e8 = (i ? l[i - 1].price_e8 / 2 : 6000000000000)
                             + (side ? 1000000 : -1000000);
             l[i].quantity_e8 = 5000;
         }

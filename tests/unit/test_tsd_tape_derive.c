@@ -130,27 +130,28 @@ typedef struct {
 
 
 static void
-put(maker_t *k, trd_tape_record_t *r, uint32_t instrument)
+put(maker_t *k, const trd_tape_record_t *made, uint32_t instrument)
 {
-    trd_tape_book_t  book;
+    trd_tape_book_t    book;
+    trd_tape_record_t  r = *made;
 
-    r->instrument = instrument;
-    r->source = instruments[instrument].source;
-    r->seq = ++k->seq;
-    r->received_ms = k->ms;
+    r.instrument = instrument;
+    r.source = instruments[instrument].source;
+    r.seq = ++k->seq;
+    r.received_ms = k->ms;
 
-    if (r->book) {
-        book = *r->book;
-        r->book = &book;
+    if (r.book) {
+        book = *r.book;
+        r.book = &book;
     }
 
-    if (r->seq == k->doctored) {
-        switch (r->op == TRD_TAPE_BOOK ? 2 + k->how : k->how) {
+    if (r.seq == k->doctored) {
+        switch (r.op == TRD_TAPE_BOOK ? 2 + k->how : k->how) {
         case 0:
-            r->update.last_e8++;
+            r.update.last_e8++;
             break;
         case 1:
-            r->update.exchange_ms--;
+            r.update.exchange_ms--;
             break;
         case 2:
             book.level[0][0].price_e8++;
@@ -161,8 +162,8 @@ put(maker_t *k, trd_tape_record_t *r, uint32_t instrument)
         }
     }
 
-    if (r->seq != k->omitted) {
-        tsd_tape_put(k->tape, r);
+    if (r.seq != k->omitted) {
+        tsd_tape_put(k->tape, &r);
     }
 }
 
@@ -174,6 +175,7 @@ put_print(maker_t *k, uint32_t instrument, uint64_t first, uint64_t last,
     trd_print_t        t = { first, last, price, quantity, ms };
     trd_tape_record_t  r;
 
+    memset(&r, 0, sizeof(r));
     trd_tape_of_print(&r, &t, flags);
     put(k, &r, instrument);
 }
@@ -185,6 +187,7 @@ put_candle(maker_t *k, uint32_t instrument, const trd_candle_t *c,
 {
     trd_tape_record_t  r;
 
+    memset(&r, 0, sizeof(r));
     trd_tape_of_candle(&r, TRD_INTERVAL_1M, c, last_id);
     put(k, &r, instrument);
 }
@@ -198,6 +201,7 @@ put_book(maker_t *k, uint32_t instrument, uint64_t id, int64_t ms,
     trd_tape_book_t    book;
     trd_tape_record_t  r;
 
+    memset(&r, 0, sizeof(r));
     memset(&book, 0, sizeof(book));
     trd_tape_of_book(&r, &book, id, ms, bids, nbids, asks, nasks);
     put(k, &r, instrument);
