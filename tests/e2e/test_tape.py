@@ -13,6 +13,7 @@ says.
 """
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -190,6 +191,20 @@ class Simulator(Tape):
         want = settled(recorder, self.SYMBOLS)
         self.assertNotEqual(first, want)
         self.compare(want, settled(self.replay(recorder), self.SYMBOLS))
+
+    def test_killed_while_it_writes(self):
+        recorder = self.stack(catalogue=crypto()[:3], env={
+            'TAPE_DIR': 'tape', 'SIMULATOR_RATE': 20000})
+        for _ in range(3):
+            time.sleep(1.5)
+            recorder.marketd.stop(signal.SIGKILL)
+            recorder.start_marketd()
+            wait_for(recorder.marketd_up, 'it is back')
+        time.sleep(0.5)
+        self.assertEqual(recorder.marketd.stop(), 0)
+        verdict = verify(recorder.tape)
+        self.assertGreater(verdict['books'], 50)
+        self.assertGreater(verdict['files'], 1)
 
     def test_journal_is_the_same_at_any_pace_of_rendering(self):
         ends = []
