@@ -178,6 +178,14 @@ typedef struct {
     u_char                   detail[160];
 } ngx_http_trading_refusal_t;
 
+/* an instrument's latest update in a form, without an id: what clients get
+   that were slow, each of which would be written anew otherwise */
+typedef struct {
+    uint64_t                 seq;           /* of the change; 0 = none */
+    uint32_t                 len, size;
+    u_char                  *data;
+} ngx_http_trading_latest_t;
+
 /* what the hub knows of a topic; arrays of hub->n, while somebody listens */
 typedef struct {
     ngx_uint_t               listeners;     /* connections */
@@ -186,6 +194,8 @@ typedef struct {
                                                candle's time, a signal, ... */
     uint32_t                *change;        /* place in hub->changes + 1 */
     uint32_t                *item;          /* first in the batch, 0 = none */
+    ngx_http_trading_latest_t
+                            *latest[NGX_HTTP_TRADING_F_N];  /* or NULL */
 } ngx_http_trading_subject_t;
 
 typedef struct {
@@ -347,6 +357,9 @@ void ngx_http_trading_subject_one(ngx_http_trading_hub_t *hub,
     ngx_uint_t topic);
 void ngx_http_trading_subject_all(ngx_http_trading_hub_t *hub,
     uint64_t seq);
+ngx_http_trading_latest_t *ngx_http_trading_subject_latest(
+    ngx_http_trading_hub_t *hub, ngx_uint_t topic, uint32_t instrument,
+    ngx_uint_t form);
 void ngx_http_trading_subject_journal(ngx_http_trading_hub_t *hub);
 
 /* _stream_batch.c: the updates of all that changed, in every form wanted */

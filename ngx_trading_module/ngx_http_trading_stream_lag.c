@@ -23,6 +23,9 @@ static ngx_int_t ngx_http_trading_lag_owed(ngx_http_trading_hub_t *hub,
     uint32_t *n);
 static ngx_int_t ngx_http_trading_lag_update(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, ngx_http_trading_change_t *owed);
+static ngx_int_t ngx_http_trading_lag_write(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_http_trading_change_t *owed,
+    ngx_http_trading_latest_t *latest);
 static int ngx_libc_cdecl ngx_http_trading_lag_order(const void *one,
     const void *two);
 
@@ -399,47 +402,53 @@ ngx_http_trading_lag_owed(ngx_http_trading_hub_t *hub,
 }
 
 
+/* NGX_DECLINED: there is no room for it yet */
 static ngx_int_t
 ngx_http_trading_lag_update(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, ngx_http_trading_change_t *owed)
 {
-    size_t                    len;
-    int64_t                   ms;
-    ngx_int_t                 rc;
-    trd_writer_t              w, h;
-    ngx_http_trading_lag_t   *lag;
-
-    static u_char  text[TRD_UPDATE_HEAD_MAX + NGX_HTTP_TRADING_DATA_MAX];
+    ngx_int_t                   rc;
+    ngx_flag_t                  first;
+    ngx_http_trading_lag_t     *lag;
+    ngx_http_trading_latest_t  *latest, one;
 
     lag = s->lag;
+    first = (lag->last == lag->pos);
 
-    trd_writer_init(&h, text, sizeof(text));
-    trd_writer_init(&w, text + TRD_UPDATE_HEAD_MAX,
-                    sizeof(text) - TRD_UPDATE_HEAD_MAX);
+    ngx_memzero(&one, sizeof(one));
+    latest = &one;
 
-    if (ngx_http_trading_data(hub, owed->topic, owed->instrument, &w, &ms)
-        == NGX_OK)
+    if (owed->topic < NGX_HTTP_TRADING_T_EACH
+        && hub->subject[owed->topic].seq)
     {
-        trd_write_lit(&w, "}");
-
-        if (!trd_writer_overflowed(&w)) {
-            trd_update_json_head(&h,
-                                 ngx_http_trading_topic_update(owed->topic),
-                                 ngx_http_trading_topic_name(owed->topic),
-                                 owed->seq, ms);
-
-            len = trd_writer_len(&w);
-            ngx_memmove(h.pos, w.start, len);
-            len += trd_writer_len(&h);
-
-            rc = ngx_http_trading_lag_text(
-                     hub, s, ngx_http_trading_topic_update(owed->topic), text,
-                     len, lag->last == lag->pos);
-
-            if (rc != NGX_OK) {
-                return rc;
-            }
+        latest = ngx_http_trading_subject_latest(hub, owed->topic,
+                                                 owed->instrument, s->form);
+        if (latest == NULL) {
+            return NGX_ERROR;
         }
+    }
+
+    if (latest->seq != owed->seq || latest->seq == 0) {
+        rc = ngx_http_trading_lag_write(hub, s, owed, latest);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
+    rc = NGX_OK;
+
+    if (latest->len) {
+        rc = ngx_http_trading_lag_append(s, latest->data, latest->len, first);
+        lag->nameless = !s->websocket;
+    }
+
+    if (latest == &one && one.data) {
+        ngx_free(one.data);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (owed->topic < NGX_HTTP_TRADING_T_EACH) {
@@ -449,6 +458,73 @@ ngx_http_trading_lag_update(ngx_http_trading_hub_t *hub,
     } else {
         lag->topics &= ~(1U << owed->topic);
     }
+
+    return NGX_OK;
+}
+
+
+/* the latest update as it is now, in the form of the stream; len 0: there is
+   nothing to tell */
+static ngx_int_t
+ngx_http_trading_lag_write(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_http_trading_change_t *owed,
+    ngx_http_trading_latest_t *latest)
+{
+    size_t         len;
+    int64_t        ms;
+    const char    *type;
+    trd_writer_t   w, h;
+
+    static u_char  text[TRD_UPDATE_HEAD_MAX + NGX_HTTP_TRADING_DATA_MAX];
+
+    latest->len = 0;
+    latest->seq = owed->seq;
+
+    trd_writer_init(&h, text, sizeof(text));
+    trd_writer_init(&w, text + TRD_UPDATE_HEAD_MAX,
+                    sizeof(text) - TRD_UPDATE_HEAD_MAX);
+
+    if (ngx_http_trading_data(hub, owed->topic, owed->instrument, &w, &ms)
+        != NGX_OK)
+    {
+        latest->seq = 0;
+        return NGX_DECLINED;
+    }
+
+    trd_write_lit(&w, "}");
+
+    if (trd_writer_overflowed(&w)) {
+        return NGX_DECLINED;
+    }
+
+    type = ngx_http_trading_topic_update(owed->topic);
+
+    trd_update_json_head(&h, type, ngx_http_trading_topic_name(owed->topic),
+                         owed->seq, ms);
+
+    ngx_memmove(h.pos, w.start, trd_writer_len(&w));
+    len = trd_writer_len(&h) + trd_writer_len(&w);
+
+    if (latest->size < ngx_http_trading_form_max(len)) {
+
+        if (latest->data) {
+            ngx_free(latest->data);
+        }
+
+        latest->size = 0;
+        latest->data = ngx_alloc(ngx_http_trading_form_max(len), hub->log);
+
+        if (latest->data == NULL) {
+            latest->seq = 0;
+            return NGX_ERROR;
+        }
+
+        latest->size = (uint32_t) ngx_http_trading_form_max(len);
+    }
+
+    latest->len = (uint32_t)
+        ngx_http_trading_form_write(hub, s->form, type, 0, text, len,
+                                    latest->data);
 
     return NGX_OK;
 }

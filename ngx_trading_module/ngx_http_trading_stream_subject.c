@@ -12,7 +12,8 @@
 
 static ngx_int_t ngx_http_trading_subject_alloc(ngx_http_trading_hub_t *hub,
     ngx_http_trading_subject_t *sub);
-static void ngx_http_trading_subject_free(ngx_http_trading_subject_t *sub);
+static void ngx_http_trading_subject_free(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_subject_t *sub);
 static void ngx_http_trading_subject_init(ngx_http_trading_hub_t *hub,
     ngx_uint_t topic);
 static ngx_int_t ngx_http_trading_subject_add(ngx_http_trading_hub_t *hub,
@@ -78,7 +79,7 @@ ngx_http_trading_subject_forget(ngx_http_trading_hub_t *hub,
 
     hub->nchanges = n;
 
-    ngx_http_trading_subject_free(sub);
+    ngx_http_trading_subject_free(hub, sub);
 }
 
 
@@ -99,15 +100,31 @@ ngx_http_trading_subject_alloc(ngx_http_trading_hub_t *hub,
         return NGX_OK;
     }
 
-    ngx_http_trading_subject_free(sub);
+    ngx_http_trading_subject_free(hub, sub);
 
     return NGX_ERROR;
 }
 
 
 static void
-ngx_http_trading_subject_free(ngx_http_trading_subject_t *sub)
+ngx_http_trading_subject_free(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_subject_t *sub)
 {
+    uint32_t    i;
+    ngx_uint_t  form;
+
+    for (form = 0; form < NGX_HTTP_TRADING_F_N; form++) {
+
+        for (i = 0; sub->latest[form] && i < hub->n; i++) {
+            if (sub->latest[form][i].data) {
+                ngx_free(sub->latest[form][i].data);
+            }
+        }
+
+        ngx_free(sub->latest[form]);
+        sub->latest[form] = NULL;
+    }
+
     ngx_free(sub->seq);
     ngx_free(sub->told);
     ngx_free(sub->change);
@@ -117,6 +134,28 @@ ngx_http_trading_subject_free(ngx_http_trading_subject_t *sub)
     sub->told = NULL;
     sub->change = NULL;
     sub->item = NULL;
+}
+
+
+/* the place of an instrument's latest update; NULL: no memory */
+ngx_http_trading_latest_t *
+ngx_http_trading_subject_latest(ngx_http_trading_hub_t *hub,
+    ngx_uint_t topic, uint32_t instrument, ngx_uint_t form)
+{
+    ngx_http_trading_subject_t  *sub;
+
+    sub = &hub->subject[topic];
+
+    if (sub->latest[form] == NULL) {
+        sub->latest[form] = ngx_calloc(hub->n
+                                       * sizeof(ngx_http_trading_latest_t),
+                                       hub->log);
+        if (sub->latest[form] == NULL) {
+            return NULL;
+        }
+    }
+
+    return &sub->latest[form][instrument];
 }
 
 

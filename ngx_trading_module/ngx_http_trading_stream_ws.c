@@ -332,6 +332,48 @@ ngx_http_trading_ws_answer(ngx_http_request_t *r,
 }
 
 
+/*
+ * The answer's header has gone out, and its list would stay for as long as
+ * the stream: a kilobyte of each connection.  A pool gives it back only where
+ * it is larger than the pool's blocks (request_pool_size 1k).
+ */
+static void
+ngx_http_trading_ws_trim(ngx_http_request_t *r)
+{
+    ngx_list_t  *list;
+
+    list = &r->headers_out.headers;
+
+    if (list->part.next || ngx_pfree(r->pool, list->part.elts) != NGX_OK) {
+        return;
+    }
+
+    r->headers_out.server = NULL;
+    r->headers_out.date = NULL;
+    r->headers_out.content_length = NULL;
+    r->headers_out.content_encoding = NULL;
+    r->headers_out.location = NULL;
+    r->headers_out.refresh = NULL;
+    r->headers_out.last_modified = NULL;
+    r->headers_out.content_range = NULL;
+    r->headers_out.accept_ranges = NULL;
+    r->headers_out.www_authenticate = NULL;
+    r->headers_out.expires = NULL;
+    r->headers_out.etag = NULL;
+
+    /* arrays or lists, by nginx's version */
+
+    ngx_memzero(&r->headers_out.cache_control,
+                sizeof(r->headers_out.cache_control));
+    ngx_memzero(&r->headers_out.link, sizeof(r->headers_out.link));
+
+    if (ngx_list_init(list, r->pool, 1, sizeof(ngx_table_elt_t)) != NGX_OK) {
+        ngx_memzero(list, sizeof(ngx_list_t));
+        list->last = &list->part;
+    }
+}
+
+
 /* the stream is in the hub: from now on the connection is ours */
 void
 ngx_http_trading_ws_start(ngx_http_trading_stream_t *s)
@@ -345,6 +387,7 @@ ngx_http_trading_ws_start(ngx_http_trading_stream_t *s)
     b = r->header_in;
 
     ngx_http_set_ctx(r, s, ngx_http_trading_module);
+    ngx_http_trading_ws_trim(r);
 
     r->read_event_handler = ngx_http_trading_ws_read;
     r->write_event_handler = ngx_http_trading_ws_write;
