@@ -16,6 +16,7 @@
 
 #define NGX_HTTP_TRADING_DEFLATE_LEVEL  1
 #define NGX_HTTP_TRADING_DEFLATE_LEAST  64      /* bytes that are worth it */
+#define NGX_HTTP_TRADING_BLOCK_END      128     /* of zlib's data_type */
 
 static size_t ngx_http_trading_form_event(ngx_http_trading_hub_t *hub,
     const char *type, uint64_t seq, const u_char *text, size_t len,
@@ -184,10 +185,14 @@ ngx_http_trading_inflate(const u_char *data, size_t len, u_char *out,
 
             if (rc == Z_STREAM_END) {
 
-                /* a final block may come before the tail; what follows it
-                   would be another stream */
+                /* a final block may come before the tail, and behind it the
+                   byte that makes an empty block of the tail (RFC 7692,
+                   7.2.3.4); anything else would be another stream */
 
-                if (i == 0 && z->avail_in) {
+                if (i == 0
+                    && (z->avail_in > 1
+                        || (z->avail_in == 1 && z->next_in[0] != 0)))
+                {
                     return NGX_ERROR;
                 }
 
@@ -203,6 +208,12 @@ ngx_http_trading_inflate(const u_char *data, size_t len, u_char *out,
                 return NGX_ERROR;
             }
         }
+    }
+
+    /* the tail was swallowed by a block that does not end */
+
+    if (!(z->data_type & NGX_HTTP_TRADING_BLOCK_END)) {
+        return NGX_ERROR;
     }
 
     *n = size - z->avail_out;
