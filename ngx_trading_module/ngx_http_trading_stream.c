@@ -15,6 +15,8 @@
 #include "ngx_http_trading_stream.h"
 
 static void ngx_http_trading_stream_cleanup(void *data);
+static void ngx_http_trading_stream_last_id(ngx_http_request_t *r,
+    trd_request_t *request);
 static ngx_int_t ngx_http_trading_stream_account(ngx_http_request_t *r,
     ngx_str_t *account);
 
@@ -135,6 +137,10 @@ ngx_http_trading_stream_open(ngx_http_trading_call_t *call,
                                      "?channels=prices");
     }
 
+    if (!websocket) {
+        ngx_http_trading_stream_last_id(r, &request);
+    }
+
     hub = ngx_http_trading_hub(ngx_http_get_module_main_conf(r,
                                                   ngx_http_trading_module));
     if (hub == NULL) {
@@ -188,6 +194,48 @@ ngx_http_trading_stream_open(ngx_http_trading_call_t *call,
     }
 
     return NGX_DONE;
+}
+
+
+/*
+ * A browser that comes back asks for the same address as at first, and says
+ * by this header how far it got: it is newer than any ?resume=.  What is no
+ * id of ours cannot be resumed from, and the client is told so: an error
+ * would end a browser's EventSource for good.
+ */
+static void
+ngx_http_trading_stream_last_id(ngx_http_request_t *r, trd_request_t *request)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  name = ngx_string("last-event-id");
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len != name.len
+                || ngx_strncasecmp(h[i].key.data, name.data, name.len) != 0
+                || h[i].value.len == 0)
+            {
+                continue;
+            }
+
+            request->has_seq = 1;
+            request->has_epoch = 1;
+
+            if (trd_resume_read((char *) h[i].value.data, h[i].value.len,
+                                &request->epoch, &request->seq)
+                != TRD_OK)
+            {
+                request->epoch = 0;
+                request->seq = 0;
+            }
+        }
+    }
 }
 
 
