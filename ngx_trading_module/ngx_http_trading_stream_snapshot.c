@@ -310,8 +310,14 @@ ngx_http_trading_snapshot_trades(ngx_http_trading_stream_t *s,
 
     for (i = 0; i < n; i++) {
 
-        if (trades[i].seq <= seq || trades[i].seq > hub->told) {
-            continue;               /* later ones come with the next batch */
+        /* those that were not told come with the next batch; some were told
+           that are newer than hub->told, since the board goes on meanwhile */
+
+        if (trades[i].seq <= seq
+            || trades[i].number
+               > hub->subject[NGX_HTTP_TRADING_T_TRADES].told[instrument])
+        {
+            continue;
         }
 
         trd_writer_init(&w, text, sizeof(text));

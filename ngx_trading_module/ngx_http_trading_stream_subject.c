@@ -10,6 +10,8 @@
 #include "ngx_http_trading_stream.h"
 #include "trd_board_series.h"
 
+#define NGX_HTTP_TRADING_TRADES_AHEAD  16   /* of a journal just read */
+
 static ngx_int_t ngx_http_trading_subject_alloc(ngx_http_trading_hub_t *hub,
     ngx_http_trading_subject_t *sub);
 static void ngx_http_trading_subject_free(ngx_http_trading_hub_t *hub,
@@ -166,7 +168,7 @@ ngx_http_trading_subject_init(ngx_http_trading_hub_t *hub, ngx_uint_t topic)
     uint32_t                     i, n;
     uint64_t                     missed;
     trd_quote_t                  quote;
-    trd_trade_t                  trade;
+    trd_trade_t                  trades[NGX_HTTP_TRADING_TRADES_AHEAD];
     ngx_http_trading_subject_t  *sub;
 
     sub = &hub->subject[topic];
@@ -187,12 +189,21 @@ ngx_http_trading_subject_init(ngx_http_trading_hub_t *hub, ngx_uint_t topic)
         }
 
         if (topic == NGX_HTTP_TRADING_T_TRADES
-            && trd_board_trades(hub->board, i, 0, 1, &trade, &n, &missed)
+            && trd_board_trades(hub->board, i, 0,
+                                NGX_HTTP_TRADING_TRADES_AHEAD, trades, &n,
+                                &missed)
                == TRD_OK
             && n)
         {
-            sub->seq[i] = ngx_min(trade.seq, hub->cursor);
-            sub->told[i] = trade.number;
+            /* those that the journal was not yet read up to are to come */
+
+            while (n > 1 && trades[n - 1].seq > hub->cursor) {
+                n--;
+            }
+
+            sub->seq[i] = ngx_min(trades[n - 1].seq, hub->cursor);
+            sub->told[i] = trades[n - 1].number
+                           - (trades[n - 1].seq > hub->cursor);
         }
     }
 }
