@@ -8,6 +8,7 @@ import sys
 import time
 
 import market
+import streams
 from procs import LOAD_CORE, WORKER_CORE, Bench, get, pairs, wrk
 from report import figure
 
@@ -332,4 +333,5 @@ PARTS = {"quote": part_quote, "writing": part_writing,
          "candles": part_candles, "5000": part_5000,
          "gzip": part_gzip, "fastapi": part_fastapi, "lua": part_lua,
          "decode": part_decode, "simulator": part_simulator,
-         "latency": part_latency, "restart": part_restart, **market.PARTS}
+         "latency": part_latency, "restart": part_restart, **market.PARTS,
+         **streams.PARTS}

@@ -67,15 +67,16 @@ class Bench:
         self.wait(lambda: os.path.exists(self.path("board")), 20, p)
         return p
 
-    def nginx(self, http_conf, locations, modules=(MODULE,)):
+    def nginx(self, http_conf, locations, modules=(MODULE,), connections=512,
+              master="off"):
         port = free_port()
         conf = self.path("nginx.conf")
         with open(conf, "w") as f:
             f.write("".join("load_module %s;\n" % m for m in modules))
             f.write("""
-daemon off; master_process off; worker_processes 1; pid %(d)s/nginx.pid;
-error_log %(d)s/error.log warn;
-events { worker_connections 512; }
+daemon off; master_process %(master)s; worker_processes 1;
+pid %(d)s/nginx.pid; error_log %(d)s/error.log warn;
+events { worker_connections %(n)d; }
 http {
     access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
     client_body_temp_path %(d)s/b; proxy_temp_path %(d)s/p;
@@ -83,9 +84,10 @@ http {
     scgi_temp_path %(d)s/s;
     default_type application/json;
     %(http)s
-    server { listen 127.0.0.1:%(port)d; %(loc)s }
+    server { listen 127.0.0.1:%(port)d backlog=4096; %(loc)s }
 }
-""" % {"d": self.dir, "http": http_conf, "port": port, "loc": locations})
+""" % {"d": self.dir, "http": http_conf, "port": port, "loc": locations,
+       "n": connections, "master": master})
         p = self.start([NGINX, "-c", conf, "-p", self.dir, "-e",
                         self.path("error.log")], WORKER_CORE, None,
                        "nginx.log")
