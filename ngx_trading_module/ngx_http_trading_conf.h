@@ -3,13 +3,14 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Configuration, and the worker's mapping of the board, which hangs on it.
- * Everything but `board` is read-only once workers run.
+ * Everything but `board` and `events` is read-only once workers run.
  */
 
 #ifndef NGX_HTTP_TRADING_CONF_H
 #define NGX_HTTP_TRADING_CONF_H
 
 #include "ngx_http_trading.h"
+#include "trd_events_map.h"
 
 #define NGX_HTTP_TRADING_CHECK  50      /* ms between looks at the path */
 
@@ -24,8 +25,22 @@ typedef struct {
     time_t                       complained;
 } ngx_http_trading_board_t;
 
+/* likewise, of the events file */
+typedef struct {
+    ngx_str_t                    path;      /* NUL-ended; empty: not set */
+    trd_events_map_t             map;
+    ngx_uint_t                   mapped;    /* how many files were */
+    ngx_msec_t                   checked;
+    ngx_flag_t                   ever_checked;
+    trd_file_id_t                refused;
+    ngx_flag_t                   missing;
+    ngx_flag_t                   failing;   /* told that it is damaged */
+    time_t                       complained;
+} ngx_http_trading_events_file_t;
+
 typedef struct {
     ngx_http_trading_board_t     board;
+    ngx_http_trading_events_file_t  events;
     ngx_shm_zone_t              *zone;      /* counters of all workers */
     ngx_int_t                    request_id;    /* index of $request_id */
     ngx_int_t                    account;       /* of $trading_account */
@@ -82,6 +97,14 @@ void ngx_http_trading_board_failing(ngx_http_trading_main_conf_t *mcf,
 void ngx_http_trading_board_unread(ngx_http_trading_main_conf_t *mcf,
     ngx_log_t *log, trd_rc_t rc, const char *what);
 ngx_int_t ngx_http_trading_board_cleanup(ngx_conf_t *cf,
+    ngx_http_trading_main_conf_t *mcf);
+
+/* _events.c */
+trd_events_t *ngx_http_trading_events(ngx_http_trading_main_conf_t *mcf,
+    ngx_log_t *log);
+void ngx_http_trading_events_failing(ngx_http_trading_main_conf_t *mcf,
+    ngx_log_t *log, const char *what);
+ngx_int_t ngx_http_trading_events_cleanup(ngx_conf_t *cf,
     ngx_http_trading_main_conf_t *mcf);
 
 /* ms since the writer's heartbeat; -1 if it left or was never there */

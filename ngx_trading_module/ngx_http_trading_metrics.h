@@ -45,6 +45,9 @@ typedef enum {
     NGX_HTTP_TRADING_SC_OVERRUN,    /* of the journal */
     NGX_HTTP_TRADING_SC_MESSAGES,   /* from clients */
     NGX_HTTP_TRADING_SC_ERRORS,     /* told to clients */
+    NGX_HTTP_TRADING_SC_EVENTS,     /* of accounts, that were read */
+    NGX_HTTP_TRADING_SC_EVENTS_OVERRUN,
+    NGX_HTTP_TRADING_SC_BAD,        /* events that are no JSON */
     NGX_HTTP_TRADING_SC_N
 } ngx_http_trading_stream_counter_e;
 

@@ -23,7 +23,7 @@ static void *ngx_http_trading_create_srv_conf(ngx_conf_t *cf);
 static void *ngx_http_trading_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_trading_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static char *ngx_http_trading_board_set(ngx_conf_t *cf, ngx_command_t *cmd,
+static char *ngx_http_trading_path_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_trading_service_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -43,9 +43,16 @@ static ngx_command_t  ngx_http_trading_commands[] = {
 
     { ngx_string("trading_board"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_trading_board_set,
+      ngx_http_trading_path_set,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_trading_main_conf_t, board.path),
+      NULL },
+
+    { ngx_string("trading_events"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_trading_path_set,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_trading_main_conf_t, events.path),
       NULL },
 
     { ngx_string("trading_stale"),
@@ -202,12 +209,15 @@ ngx_http_trading_create_main_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     mcf->board = { no path, not mapped };
+     *     mcf->events = { no path, not mapped };
      *     mcf->zone = NULL;
      *     mcf->file = NULL;
      */
 
     mcf->board.map.file.fd = -1;
     mcf->board.map.file.slot = -1;
+    mcf->events.map.file.fd = -1;
+    mcf->events.map.file.slot = -1;
     mcf->request_id = NGX_ERROR;
     mcf->account = NGX_ERROR;
     mcf->stream_interval = NGX_CONF_UNSET_MSEC;
@@ -362,14 +372,15 @@ ngx_http_trading_stream_bounds(ngx_conf_t *cf,
 }
 
 
+/* of a shared file that is mapped */
 static char *
-ngx_http_trading_board_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_trading_path_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_trading_main_conf_t *mcf = conf;
+    ngx_str_t  *value, *path;
 
-    ngx_str_t  *value;
+    path = (ngx_str_t *) ((u_char *) conf + cmd->offset);
 
-    if (mcf->board.path.len) {
+    if (path->len) {
         return "is duplicate";
     }
 
@@ -379,9 +390,9 @@ ngx_http_trading_board_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs a path";
     }
 
-    mcf->board.path = value[1];
+    *path = value[1];
 
-    if (ngx_conf_full_name(cf->cycle, &mcf->board.path, 0) != NGX_OK) {
+    if (ngx_conf_full_name(cf->cycle, path, 0) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -569,7 +580,9 @@ ngx_http_trading_init(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    if (ngx_http_trading_board_cleanup(cf, mcf) != NGX_OK) {
+    if (ngx_http_trading_board_cleanup(cf, mcf) != NGX_OK
+        || ngx_http_trading_events_cleanup(cf, mcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

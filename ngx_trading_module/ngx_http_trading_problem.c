@@ -49,6 +49,7 @@ static const ngx_http_trading_status_t  ngx_http_trading_problems[] = {
     { 426, "upgrade_required", "Upgrade required", NULL },
     { 403, "origin_not_allowed", "Origin not allowed", NULL },
     { 401, "unauthorized", "Unauthorized", NULL },
+    { 503, "unavailable", "Events of accounts unavailable", NULL },
     { 500, "internal_error", "Internal error", NULL }
 };
 

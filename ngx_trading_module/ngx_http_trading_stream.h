@@ -78,6 +78,15 @@ typedef struct {
 typedef struct ngx_http_trading_cohort_s  ngx_http_trading_cohort_t;
 typedef struct ngx_http_trading_stream_s  ngx_http_trading_stream_t;
 
+typedef struct ngx_http_trading_event_at_s  ngx_http_trading_event_at_t;
+
+/* the streams that follow an account */
+typedef struct {
+    ngx_str_node_t           name;          /* in the hub's tree */
+    ngx_queue_t              link;          /* in the hub's list */
+    ngx_queue_t              streams;
+} ngx_http_trading_account_t;
+
 struct ngx_http_trading_cohort_s {
     ngx_queue_t              link;          /* in the hub's list */
     uint32_t                 hash;
@@ -109,6 +118,7 @@ struct ngx_http_trading_stream_s {
     ngx_queue_t                 link;       /* of a cohort */
     ngx_queue_t                 beat;       /* of the hub, by its next ping */
     ngx_queue_t                 account_link;
+    ngx_http_trading_account_t *follows;    /* NULL: no private channel */
     ngx_http_request_t         *request;
     ngx_http_trading_cohort_t  *cohort;
     ngx_http_trading_lag_t     *lag;        /* NULL: it keeps up */
@@ -198,6 +208,19 @@ typedef struct {
                             *latest[NGX_HTTP_TRADING_F_N];  /* or NULL */
 } ngx_http_trading_subject_t;
 
+/* how far the events file was read */
+typedef struct {
+    trd_events_t                *file;      /* NULL: none; of this turn */
+    ngx_uint_t                   mapped;    /* which file that is; 0: none */
+    uint64_t                     generation;
+    uint64_t                     pos;
+    uint64_t                     number;    /* of the event before pos */
+    uint64_t                     told;      /* `missed` counts up to here */
+    uint64_t                     first;     /* from it on `at` knows all */
+    ngx_flag_t                   scanned;   /* there is no more to know */
+    ngx_http_trading_event_at_t *at;        /* by number */
+} ngx_http_trading_feed_t;
+
 typedef struct {
     ngx_http_trading_main_conf_t  *mcf;
     ngx_log_t                     *log;
@@ -217,7 +240,10 @@ typedef struct {
     ngx_queue_t                    beats;   /* streams, by their next ping */
     ngx_queue_t                    lags;
     ngx_queue_t                    closings;
-    ngx_queue_t                    accounts;
+    ngx_queue_t                    accounts;    /* that are followed */
+    ngx_rbtree_t                   account_tree;
+    ngx_rbtree_node_t              account_sentinel;
+    ngx_http_trading_feed_t        feed;
     ngx_queue_t                    ended;   /* streams to be finalized */
     ngx_http_trading_cohort_t     *pass;    /* whose turn it is, NULL: none */
     ngx_http_trading_cohort_t     *picked;  /* whose pieces are below */
@@ -311,9 +337,35 @@ void ngx_http_trading_snapshot_since(ngx_http_trading_stream_t *s,
 void ngx_http_trading_snapshot_binary(ngx_http_trading_stream_t *s);
 
 /* _stream_events.c: the channels of an account */
-void ngx_http_trading_events_follow(ngx_http_trading_hub_t *hub,
+ngx_int_t ngx_http_trading_events_follow(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
-void ngx_http_trading_events_stop(ngx_http_trading_hub_t *hub);
+ngx_int_t ngx_http_trading_events_look(ngx_http_trading_hub_t *hub);
+void ngx_http_trading_events_timer(ngx_event_t *ev);
+ngx_int_t ngx_http_trading_events_make(ngx_http_trading_hub_t *hub,
+    const trd_event_t *event, const u_char *body);
+void ngx_http_trading_events_give(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_uint_t topic);
+void ngx_http_trading_events_missed(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_uint_t topic, uint64_t n);
+
+/* _stream_replay.c: the same, from an earlier event on */
+void ngx_http_trading_replay_keep(ngx_http_trading_hub_t *hub,
+    const trd_event_t *event, uint64_t pos, uint32_t hash);
+void ngx_http_trading_replay_subscribed(ngx_http_trading_stream_t *s,
+    const trd_request_t *request, uint32_t topics);
+void ngx_http_trading_replay_resume(ngx_http_trading_stream_t *s,
+    const trd_request_t *request);
+
+/* _stream_account.c: who follows which */
+void ngx_http_trading_account_init(ngx_http_trading_hub_t *hub);
+uint32_t ngx_http_trading_account_hash(const u_char *name, size_t len);
+ngx_http_trading_account_t *ngx_http_trading_account_find(
+    ngx_http_trading_hub_t *hub, const u_char *name, size_t len,
+    uint32_t hash);
+ngx_int_t ngx_http_trading_account_join(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s);
+void ngx_http_trading_account_leave(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s);
 
 /* _stream_cohort.c */
 ngx_int_t ngx_http_trading_cohort_join(ngx_http_trading_hub_t *hub,
@@ -397,6 +449,8 @@ void ngx_http_trading_out_text(ngx_http_trading_stream_t *s,
     const char *type, uint64_t seq, const u_char *text, size_t len);
 void ngx_http_trading_out_raw(ngx_http_trading_stream_t *s,
     const u_char *data, size_t len);
+ngx_int_t ngx_http_trading_out_event(ngx_http_trading_stream_t *s,
+    const u_char *data, size_t len);
 void ngx_http_trading_out_ready(ngx_http_trading_stream_t *s);
 
 /* _stream_lag.c: what a slow client is owed */
@@ -412,6 +466,8 @@ ngx_int_t ngx_http_trading_lag_mark(ngx_http_trading_stream_t *s,
     ngx_uint_t topic, uint32_t instrument);
 void ngx_http_trading_lag_missed(ngx_http_trading_stream_t *s,
     ngx_uint_t channel);
+ngx_int_t ngx_http_trading_lag_news_of(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_uint_t channel);
 ngx_int_t ngx_http_trading_lag_refill(ngx_http_trading_stream_t *s);
 ngx_int_t ngx_http_trading_lag_id(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);

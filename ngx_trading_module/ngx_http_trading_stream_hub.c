@@ -52,6 +52,8 @@ ngx_http_trading_hub(ngx_http_trading_main_conf_t *mcf)
         if (mcf && hub->mcf != mcf && hub->nstreams == 0) {
             hub->mcf = mcf;
             hub->generation = 0;
+            hub->feed.file = NULL;
+            hub->feed.mapped = 0;
         }
 
         return hub;
@@ -64,7 +66,7 @@ ngx_http_trading_hub(ngx_http_trading_main_conf_t *mcf)
     ngx_queue_init(&hub->beats);
     ngx_queue_init(&hub->lags);
     ngx_queue_init(&hub->closings);
-    ngx_queue_init(&hub->accounts);
+    ngx_http_trading_account_init(hub);
     ngx_queue_init(&hub->ended);
 
     hub->flush.handler = ngx_http_trading_hub_timer;
@@ -72,18 +74,21 @@ ngx_http_trading_hub(ngx_http_trading_main_conf_t *mcf)
     hub->tick.handler = ngx_http_trading_tick;
     hub->finish.handler = ngx_http_trading_stream_finish;
     hub->drain.handler = ngx_http_trading_drain_look;
+    hub->events.handler = ngx_http_trading_events_timer;
 
     hub->flush.data = hub;
     hub->slice.data = hub;
     hub->tick.data = hub;
     hub->finish.data = hub;
     hub->drain.data = hub;
+    hub->events.data = hub;
 
     hub->flush.log = hub->log;
     hub->slice.log = hub->log;
     hub->tick.log = hub->log;
     hub->finish.log = hub->log;
     hub->drain.log = hub->log;
+    hub->events.log = hub->log;
 
     return hub;
 }
@@ -136,10 +141,7 @@ ngx_http_trading_hub_remove(ngx_http_trading_hub_t *hub,
     ngx_http_trading_cohort_leave(hub, s);
     ngx_queue_remove(&s->beat);
 
-    if (s->account_link.next) {
-        ngx_queue_remove(&s->account_link);
-        s->account_link.next = NULL;
-    }
+    ngx_http_trading_account_leave(hub, s);
 
     hub->forms[s->form]--;
     ngx_http_trading_count_opened(hub->mcf, s->websocket, -1);
@@ -177,6 +179,7 @@ ngx_http_trading_hub_closing(ngx_http_trading_hub_t *hub,
 
     s->due = ngx_current_msec + NGX_HTTP_TRADING_GOODBYE;
     ngx_http_trading_cohort_leave(hub, s);
+    ngx_http_trading_account_leave(hub, s);
 }
 
 

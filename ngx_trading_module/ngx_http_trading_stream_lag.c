@@ -18,6 +18,9 @@
 
 static ngx_int_t ngx_http_trading_lag_news(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
+static ngx_int_t ngx_http_trading_lag_tell(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_uint_t channel, const char *type,
+    uint64_t *count, ngx_flag_t must);
 static ngx_int_t ngx_http_trading_lag_owed(ngx_http_trading_hub_t *hub,
     ngx_http_trading_lag_t *lag, ngx_http_trading_change_t **owed,
     uint32_t *n);
@@ -289,39 +292,70 @@ static ngx_int_t
 ngx_http_trading_lag_news(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s)
 {
-    char                     text[256];
     ngx_int_t                rc;
-    ngx_uint_t               i, k;
-    uint64_t                *count;
-    const char              *type;
-    trd_writer_t             w;
+    ngx_uint_t               i;
     ngx_http_trading_lag_t  *lag;
 
     lag = s->lag;
 
     for (i = 0; i < TRD_CHANNEL_N; i++) {
-        for (k = 0; k < 2; k++) {
-            count = k ? &lag->missed[i] : &lag->skipped[i];
-            type = k ? "missed" : "skipped";
+        rc = ngx_http_trading_lag_tell(hub, s, i, "skipped", &lag->skipped[i],
+                                       1);
 
-            if (*count == 0) {
-                continue;
-            }
+        if (rc == NGX_OK) {
+            rc = ngx_http_trading_lag_tell(hub, s, i, "missed",
+                                           &lag->missed[i], 1);
+        }
 
-            trd_writer_init(&w, text, sizeof(text));
-            trd_lag_json(&w, type, trd_channel_name(i), *count, hub->told);
-
-            rc = ngx_http_trading_lag_text(hub, s, type, (u_char *) w.start,
-                                           trd_writer_len(&w), 1);
-            if (rc != NGX_OK) {
-                return (rc == NGX_DECLINED) ? NGX_OK : rc;
-            }
-
-            *count = 0;
+        if (rc != NGX_OK) {
+            return (rc == NGX_DECLINED) ? NGX_OK : rc;
         }
     }
 
     return NGX_OK;
+}
+
+
+/* NGX_DECLINED: what was missed of the channel cannot be told yet, so that
+   nothing more of it may follow */
+ngx_int_t
+ngx_http_trading_lag_news_of(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_uint_t channel)
+{
+    if (s->lag == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_trading_lag_tell(hub, s, channel, "missed",
+                                     &s->lag->missed[channel], 0);
+}
+
+
+static ngx_int_t
+ngx_http_trading_lag_tell(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_uint_t channel, const char *type,
+    uint64_t *count, ngx_flag_t must)
+{
+    char          text[256];
+    ngx_int_t     rc;
+    trd_writer_t  w;
+
+    if (*count == 0) {
+        return NGX_OK;
+    }
+
+    trd_writer_init(&w, text, sizeof(text));
+    trd_lag_json(&w, type, trd_channel_name(channel), *count,
+                 (channel < TRD_CHANNEL_PRIVATE) ? hub->told
+                                                 : hub->feed.told);
+
+    rc = ngx_http_trading_lag_text(hub, s, type, (u_char *) w.start,
+                                   trd_writer_len(&w), must);
+    if (rc == NGX_OK) {
+        *count = 0;
+    }
+
+    return rc;
 }
 
 

@@ -17,6 +17,8 @@ static ngx_int_t ngx_http_trading_out_write(ngx_http_trading_stream_t *s,
     ngx_chain_t *chain, size_t len, size_t *n);
 static void ngx_http_trading_out_rest(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, uint32_t sent, size_t part);
+static ngx_int_t ngx_http_trading_out_bytes(ngx_http_trading_stream_t *s,
+    const u_char *data, size_t len, ngx_flag_t must);
 static ngx_int_t ngx_http_trading_out_flush(ngx_http_trading_stream_t *s);
 static ngx_int_t ngx_http_trading_out_filter(ngx_http_trading_stream_t *s);
 
@@ -272,12 +274,51 @@ void
 ngx_http_trading_out_raw(ngx_http_trading_stream_t *s, const u_char *data,
     size_t len)
 {
+    switch (ngx_http_trading_out_bytes(s, data, len, 1)) {
+
+    case NGX_OK:
+        return;
+
+    case NGX_DECLINED:
+
+        /* it asks and asks, and does not read the answers */
+
+        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_SLOW);
+        return;
+
+    default:
+        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
+        return;
+    }
+}
+
+
+/* likewise, but NGX_DECLINED where the buffer has no room for them */
+ngx_int_t
+ngx_http_trading_out_event(ngx_http_trading_stream_t *s, const u_char *data,
+    size_t len)
+{
+    ngx_flag_t  empty;
+
+    /* one by itself goes out however large it is */
+
+    empty = s->lag == NULL || (s->lag->last == s->lag->pos && !s->busy);
+
+    return ngx_http_trading_out_bytes(s, data, len, empty);
+}
+
+
+static ngx_int_t
+ngx_http_trading_out_bytes(ngx_http_trading_stream_t *s, const u_char *data,
+    size_t len, ngx_flag_t must)
+{
     size_t       n;
+    ngx_int_t    rc;
     ngx_buf_t    b;
     ngx_chain_t  link;
 
     if (s->ended) {
-        return;
+        return NGX_OK;
     }
 
     n = 0;
@@ -294,34 +335,21 @@ ngx_http_trading_out_raw(ngx_http_trading_stream_t *s, const u_char *data,
 
         if (ngx_http_trading_out_write(s, &link, len, &n) != NGX_OK) {
             ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_GONE);
-            return;
+            return NGX_OK;
         }
 
         if (n == len) {
-            return;
+            return NGX_OK;
         }
     }
 
-    switch (ngx_http_trading_lag_append(s, data + n, len - n, 1)) {
+    rc = ngx_http_trading_lag_append(s, data + n, len - n, must);
 
-    case NGX_OK:
-        break;
-
-    case NGX_DECLINED:
-
-        /* it asks and asks, and does not read the answers */
-
-        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_SLOW);
-        return;
-
-    default:
-        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
-        return;
-    }
-
-    if (!ngx_http_trading_out_direct_ok(s)) {
+    if (rc == NGX_OK && !ngx_http_trading_out_direct_ok(s)) {
         ngx_http_trading_out_ready(s);
     }
+
+    return rc;
 }
 
 

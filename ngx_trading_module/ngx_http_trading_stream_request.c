@@ -253,13 +253,17 @@ ngx_http_trading_stream_subscribe(ngx_http_trading_stream_t *s,
     recovered = request->has_seq
                 && ngx_http_trading_snapshot_recovers(hub, request);
 
-    for (topic = 0; topic < NGX_HTTP_TRADING_T_N && !s->ended; topic++) {
+    for (topic = 0; topic < NGX_HTTP_TRADING_T_ACCOUNT && !s->ended; topic++) {
         if (topics & (1U << topic)) {
             ngx_http_trading_snapshot(s, request, topic, &want, recovered);
         }
     }
 
     ngx_http_trading_want_free(&want);
+
+    if (topics >> NGX_HTTP_TRADING_T_ACCOUNT && !s->ended) {
+        ngx_http_trading_replay_subscribed(s, request, topics);
+    }
 }
 
 
@@ -421,7 +425,11 @@ ngx_http_trading_stream_resume(ngx_http_trading_stream_t *s,
     recovered = ngx_http_trading_snapshot_recovers(hub, request);
     topics = s->cohort ? s->cohort->topics : 0;
 
-    for (channel = 0; channel < TRD_CHANNEL_N && !s->ended; channel++) {
+    if (request->channels >> TRD_CHANNEL_PRIVATE) {
+        ngx_http_trading_replay_resume(s, request);
+    }
+
+    for (channel = 0; channel < TRD_CHANNEL_PRIVATE && !s->ended; channel++) {
 
         if (!(request->channels & (1U << channel))) {
             continue;

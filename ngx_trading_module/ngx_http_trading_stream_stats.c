@@ -29,7 +29,14 @@ static const struct {
     { "trading_stream_overruns_total",
       "Times that the journal went around before a worker had read it." },
     { "trading_stream_messages_total", "Messages from clients." },
-    { "trading_stream_errors_total", "Error messages sent to clients." }
+    { "trading_stream_errors_total", "Error messages sent to clients." },
+    { "trading_stream_events_total",
+      "Events of accounts that were read while somebody followed one." },
+    { "trading_stream_events_overruns_total",
+      "Times that the ring of events went around before a worker had read "
+      "it." },
+    { "trading_stream_events_refused_total",
+      "Events that were not sent because their body is no JSON object." }
 };
 
 

@@ -40,6 +40,13 @@ ngx_http_trading_stream_check(ngx_http_trading_call_t *call,
                                      "the channels of an account need one");
     }
 
+    if (request->channels >> TRD_CHANNEL_PRIVATE
+        && ngx_http_trading_events_look(ngx_http_trading_hub(NULL)) != NGX_OK)
+    {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_NO_EVENTS,
+                                     "there are no events of accounts now");
+    }
+
     ngx_memzero(&want, sizeof(want));
 
     rc = ngx_http_trading_want_resolve(call->board, request, &want,
@@ -76,6 +83,15 @@ ngx_http_trading_want_read(ngx_http_trading_stream_t *s,
         return ngx_http_trading_want_refuse(no, "unauthorized",
                                             "the channels of an account "
                                             "need one");
+    }
+
+    if (request->channels >> TRD_CHANNEL_PRIVATE
+        && request->type == TRD_REQUEST_SUBSCRIBE
+        && ngx_http_trading_events_look(hub) != NGX_OK)
+    {
+        return ngx_http_trading_want_refuse(no, "unavailable",
+                                            "there are no events of accounts "
+                                            "now");
     }
 
     if (ngx_http_trading_hub_same(hub) == NULL) {
@@ -434,9 +450,7 @@ ngx_http_trading_want_join(ngx_http_trading_stream_t *s,
         return rc;
     }
 
-    ngx_http_trading_events_follow(hub, s);
-
-    return NGX_OK;
+    return ngx_http_trading_events_follow(hub, s);
 }
 
 
