@@ -256,23 +256,26 @@ class Delivery(Accounts):
                 self.assertNotIn(message.get('channel'), PRIVATE)
 
     def test_over_events(self):
-        body = b''
-        with socket.create_connection(('127.0.0.1', self.stack.port)) as sock:
-            sock.settimeout(PATIENCE)
-            sock.sendall(b'GET /sse?as=alice&channels=orders HTTP/1.1\r\n'
-                         b'Host: x\r\n\r\n')
-            while b'event: subscribed' not in body:
-                body += sock.recv(65536)
-            self.writer.write(('bob', 'orders', {'n': 1}),
-                              ('alice', 'orders', '{ "n":\r2 }'))
-            while b'2 }}' not in body:
-                body += sock.recv(65536)
-        self.assertNotIn(b'"n": 1', body)
-        event = body[body.index(b'event: order_update'):]
-        data = event.split(b'\n')[1]
-        self.assertTrue(data.startswith(b'data: '))
-        self.assertEqual(json.loads(data[6:])['data'], {'n': 2})
-        self.assertNotIn(b'id:', event[:event.index(b'\n\n')])
+        """In chunks, and as a client of HTTP/1.0 gets them by the filters."""
+        for version in (b'1.1', b'1.0'):
+            body = b''
+            with socket.create_connection(('127.0.0.1', self.stack.port)) as s:
+                s.settimeout(PATIENCE)
+                s.sendall(b'GET /sse?as=alice&channels=orders HTTP/' + version
+                          + b'\r\nHost: x\r\nAccept: text/event-stream\r\n'
+                          b'\r\n')
+                while b'event: subscribed' not in body:
+                    body += s.recv(65536)
+                self.writer.write(('bob', 'orders', {'n': 1}),
+                                  ('alice', 'orders', '{ "n":\r2 }'))
+                while b'2 }}' not in body:
+                    body += s.recv(65536)
+            self.assertNotIn(b'"n": 1', body)
+            event = body[body.index(b'event: order_update'):]
+            data = event.split(b'\n')[1]
+            self.assertTrue(data.startswith(b'data: '))
+            self.assertEqual(json.loads(data[6:])['data'], {'n': 2})
+            self.assertNotIn(b'id:', event)
 
     def test_subscriptions_come_and_go(self):
         sock = self.socket('alice', 'orders', 'alerts')

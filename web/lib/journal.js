@@ -7,6 +7,8 @@
 // channels of states, of which the newest counts; of the others each event
 export const STATES = new Set(['prices', 'candles', 'orderbook', 'signals',
   'market_data', 'health']);
+// channels of an account: their seq and epoch are not the board's
+export const PRIVATE = new Set(['orders', 'positions', 'balances', 'alerts']);
 const SAME_PLACE = 256;   // events of one symbol at one seq that are compared
 
 
@@ -113,8 +115,9 @@ export class Journal {
 export class Subscription {
   constructor(channels, { symbols, assetClass, interval }) {
     this.channels = new Map(list(channels).map((name) => [name,
-      // base: all up to it was delivered; awaiting: symbols still to come
-      { known: false, base: null, awaiting: null }]));
+      // base: all up to it was delivered; awaiting: symbols still to come;
+      // place: of an account's channel, what was delivered last
+      { known: false, base: null, awaiting: null, place: null }]));
     this.symbols = symbols === undefined || symbols === null
       ? null : new Set(list(symbols));
     this.except = new Set();

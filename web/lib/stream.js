@@ -10,11 +10,12 @@
 // reconnect, with the place to go on from; whether nothing was lost is told by
 // the event "recovered". Nothing runs once close() was called.
 
-import { list, STATES, Subscription } from './journal.js';
+import { list, PRIVATE, STATES, Subscription } from './journal.js';
 import { DEFAULTS, dialSocket, dialSource, Link } from './link.js';
 
 // errors after which the same request may succeed
-const PASSING = new Set(['no_board', 'too_many_messages', 'bad_seq']);
+const PASSING = new Set(['no_board', 'unavailable', 'too_many_messages',
+  'bad_seq']);
 const SYMBOLS_PER_MESSAGE = 100;
 
 class Emitter {
@@ -119,6 +120,9 @@ class Stream extends Emitter {
     }
     if (type === 'skipped' || type === 'missed') {
       this.stats[type] += Number(message[type]) || 0;
+      this.reached(link, message);
+    } else if (type === 'resync' && PRIVATE.has(channel)) {
+      this.reached(link, message);
     } else if (type === 'resync') {
       this.resync(link, message);
     } else if (type === 'drain') {
@@ -137,6 +141,13 @@ class Stream extends Emitter {
         detail: `${type} without a seq` });
       return;
     }
+    if (PRIVATE.has(channel)) {
+      this.reached(link, message);
+      if (this.of(link).some((s) => s.wants(channel))) {
+        this.emit(type, message);
+      }
+      return;
+    }
     const fresh = link.journal.deliver(channel, seq, data);
     link.journal.advance(seq);
     for (const subscription of this.of(link)) {
@@ -146,6 +157,16 @@ class Stream extends Emitter {
       this.stats.duplicates++;
     } else if (this.of(link).some((s) => s.wants(channel, data?.symbol))) {
       this.emit(type, message);
+    }
+  }
+
+  // how far an account's channel has come
+  reached(link, { channel, seq, epoch }) {
+    for (const subscription of PRIVATE.has(channel) ? this.of(link) : []) {
+      const progress = subscription.channels.get(channel);
+      if (progress && (epoch ?? progress.place?.epoch) !== undefined) {
+        progress.place = { epoch: epoch ?? progress.place.epoch, seq };
+      }
     }
   }
 
@@ -163,14 +184,22 @@ class Stream extends Emitter {
   // what became of a channel of a subscription
   confirm(link, subscription, message) {
     const { channel, seq, snapshot, recovered } = message;
-    link.journal.enter(message.epoch);
+    const own = PRIVATE.has(channel);
+    if (!own) {
+      link.journal.enter(message.epoch);
+    }
     const progress = subscription.channels.get(channel);
     if (!progress) {
       return;
     }
     const again = progress.known;
     progress.known = true;
-    if (recovered !== true) {
+    if (own) {
+      // what came since follows where it was recovered
+      if (recovered !== true) {
+        progress.place = { epoch: message.epoch, seq };
+      }
+    } else if (recovered !== true) {
       if (!Array.isArray(snapshot)) {
         link.journal.forget(channel);
       }
@@ -283,7 +312,9 @@ export class TradingStream extends Stream {
   greeted(link, message) {
     const resume = this.progress(link).map(({ subscription, name, progress }) =>
       ({ subscription, name, epoch: link.journal.epoch,
-        from: this.from(link, progress) }));
+        from: this.from(link, progress),
+        ...PRIVATE.has(name) && { epoch: progress.place?.epoch,
+          from: progress.place?.seq ?? null, own: true } }));
     this.#asked.clear();
     this.#outbox = [];
     this.#window = { begun: 0, sent: 0 };
@@ -324,13 +355,16 @@ export class TradingStream extends Stream {
     for (let i = 0; symbols && i < symbols.length; i += SYMBOLS_PER_MESSAGE) {
       parts.push(symbols.slice(i, i + SYMBOLS_PER_MESSAGE));
     }
-    for (const from of new Set(entries.map((entry) => entry.from))) {
-      const same = entries.filter((entry) => entry.from === from);
+    const kind = ({ from, epoch, own }) => from === null
+      ? '' : `${from}|${epoch}|${own}`;
+    for (const each of new Set(entries.map(kind))) {
+      const same = entries.filter((entry) => kind(entry) === each);
+      const [{ from, own }] = same;
       for (const part of symbols ? parts : [null]) {
         const id = ++this.#id;
         this.#asked.set(id,
-          { subscription, left: same.length, resumes: from !== null });
-        if (from !== null) {
+          { subscription, left: same.length, resumes: from !== null && !own });
+        if (from !== null && !own) {
           this.#link.journal.hold(same.length);
         }
         this.#send({ type: 'subscribe', id,
@@ -384,10 +418,13 @@ export class TradingStream extends Stream {
     if (message.code === 'bad_seq') {
       subscription.channels.forEach((progress) => { progress.base = null; });
     }
+    if (message.code === 'unavailable') {
+      subscription.channels.forEach((progress) => { progress.place = null; });
+    }
     link.later('again', 1000 + this.options.random() * 4000, () => {
       for (const each of this.subscriptions) {
         const names = [...each.channels].filter(([, p]) => p.base === null
-          && p.awaiting === null).map(([name]) => ({ name, from: null }));
+          && p.awaiting === null && p.place === null).map(([name]) => ({ name, from: null }));
         if (names.length > 0 && this.state === 'open') {
           this.#ask(each, names);
         }
@@ -495,17 +532,19 @@ export class TradingEvents extends Stream {
   ceased() {}
 
   greeted(link, message) {
-    const from = this.progress(link).map(({ progress }) =>
-      this.from(link, progress));
+    const from = this.progress(link).filter(({ name }) => !PRIVATE.has(name))
+      .map(({ progress }) => this.from(link, progress));
     this.greet(link, message);
-    if (!from.includes(null)) {
+    if (from.length > 0 && !from.includes(null)) {
       link.journal.hold(from.length);
     }
     this.emit('connected', message);
   }
 
   subscribed(link, message) {
-    link.journal.release(message.seq);
+    if (!PRIVATE.has(message.channel)) {
+      link.journal.release(message.seq);
+    }
     for (const subscription of this.of(link)) {
       this.confirm(link, subscription, message);
     }
@@ -521,9 +560,10 @@ export class TradingEvents extends Stream {
     set('symbols', subscription.symbols ? [...subscription.symbols] : []);
     set('asset_class', subscription.assetClass);
     set('interval', subscription.interval);
-    const from = [...subscription.channels.values()]
-      .map((progress) => this.from(link, progress));
-    if (!from.includes(null)) {
+    const from = [...subscription.channels]
+      .filter(([name]) => !PRIVATE.has(name))
+      .map(([, progress]) => this.from(link, progress));
+    if (from.length > 0 && !from.includes(null)) {
       url.searchParams.set('resume',
         `${link.journal.epoch}-${Math.min(...from)}`);
     }

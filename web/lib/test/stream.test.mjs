@@ -618,3 +618,31 @@ test('takes http addresses, and a WebSocket that is passed in', async () => {
   await server.peer(0);
   assert.equal(used, 1);
 });
+
+test('channels of an account go on from their own place', async () => {
+  const peer = await subscribed(['prices']);
+  stream.subscribe(['orders', 'prices'], { symbols: ['BTC'] });
+  const asked = await peer.message((m) => m.channels?.[0] === 'orders');
+  peer.confirm({ ...asked, channels: ['prices'] });
+  peer.say({ type: 'subscribed', id: asked.id, channel: 'orders',
+    symbols: null, interval: null, epoch: 77, seq: 9000, snapshot: null });
+  await stream.next('subscribed', 3);
+  peer.price(101);
+  peer.say({ type: 'order_update', channel: 'orders', seq: 9007,
+    timestamp: '2026-01-05T09:30:00.123Z', data: { id: 'a' } });
+  await stream.next('order_update');
+  assert.deepEqual([stream.epoch, stream.seq], [3, 101]);
+  peer.socket.destroy();
+  const next = await server.peer(1);
+  next.hello();
+  const again = await next.message((m) => m.channels?.[0] === 'orders');
+  assert.deepEqual([again.channels, again.seq, again.epoch],
+    [['orders'], 9007, 77]);
+  const prices = await next.message((m) => m.channels?.[0] === 'prices');
+  assert.equal(prices.epoch, 3);
+  assert.ok(prices.seq <= 101);
+  next.say({ type: 'resync', channel: 'orders', epoch: 78, seq: 0,
+    reason: 'new_events' });
+  await stream.next('resync');
+  assert.equal(stream.epoch, 3);
+});
