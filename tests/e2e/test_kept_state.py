@@ -205,6 +205,8 @@ class Calibration(unittest.TestCase):
             self.finished(stack, 3 * HOUR)
             restart(stack)
             self.finished(stack, 3 * HOUR)
+            # what it saves as it ends is the last word
+            self.assertEqual(stack.marketd.stop(), 0)
             good = self.file(stack).read_bytes()
             refused = 0
 
@@ -223,11 +225,11 @@ class Calibration(unittest.TestCase):
             begins_anew('of another market', SIMULATOR_SEED=5)
             self.assertEqual(
                 self.file(stack).with_suffix('.refused').read_bytes(), good)
-            self.assertEqual(stack.marketd.stop(), 0)
             for name, data in {
                     'damaged': good[:999] + b'x' + good[1000:],
                     'damaged, or': good[:-8],
                     'another layout': good[:8] + b'\0' + good[9:]}.items():
+                self.assertEqual(stack.marketd.stop(), 0)
                 self.file(stack).write_bytes(data)
                 begins_anew(name, SIMULATOR_SEED=1)
 

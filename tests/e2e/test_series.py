@@ -475,13 +475,16 @@ class Faults(Series):
         self.start()
         feed = self.stack_.feed
         for status, retry in ((429, 1), (500, None), (418, 1)):
+            # refused for as long as it is looked at
             feed.act('rest_status', status=status, retry_after=retry,
-                     path='/api/v3/depth', count=1)
+                     path='/api/v3/depth', count=100000)
             self.fault('drop')
             wait_for(lambda s=status: self.asked(s), status)
-            self.assertEqual(self.read('depth')['bids'], [])
-            self.assertEqual(self.read('depth')['asks'], [])
-            wait_for(lambda: self.read('depth')['bids'], 'it is back', 10)
+            for _ in range(5):
+                book = self.read('depth')
+                self.assertEqual((book['bids'], book['asks']), ([], []))
+            feed.act('rest_reset')
+            wait_for(lambda: self.read('depth')['bids'], 'it is back')
             self.quiet()
 
     def test_unreadable_snapshots_are_tried_again(self):

@@ -22,6 +22,7 @@
 #define INSTRUMENTS  4
 #define RING         1024
 #define MIN_READS    1000000
+#define MIN_WRITES   100000
 #define MIN_MS       2000
 #define MAX_MS       60000
 
@@ -29,12 +30,13 @@ typedef struct {
     board_fixture_t   *f;
     pthread_t          thread;
     const char        *wrong;
-    uint64_t           reads, again, page_again, overruns, missed, followed;
+    uint64_t           reads, again, page_again, overruns, missed;
+    _Atomic uint64_t   followed;
     uint64_t           reported;
 } racer_t;
 
 static _Atomic int       race_stop;
-static _Atomic uint64_t  race_reads;
+static _Atomic uint64_t  race_reads, race_writes;
 
 
 static int64_t
@@ -79,6 +81,8 @@ race_writer(void *arg)
         if (turn % 8 == 0) {
             board_fixture_render(f, trd_writer_page(&f->w, 0, 0), f->w.seq);
         }
+
+        atomic_store(&race_writes, f->w.seq);
     }
 
     return NULL;
@@ -309,6 +313,16 @@ race_tail(void *arg)
 }
 
 
+/* every thread has had a core for long enough */
+static int
+race_is_over(racer_t *r)
+{
+    return atomic_load(&race_reads) >= MIN_READS
+           && atomic_load(&race_writes) > MIN_WRITES
+           && atomic_load(&r[2].followed) && atomic_load(&r[3].followed);
+}
+
+
 static void
 test_race(void **state)
 {
@@ -340,7 +354,7 @@ test_race(void **state)
         for (i = 0; i < 4 && r[i].wrong == NULL; i++) { /* void */ }
 
     } while (i == 4 && ms < MAX_MS
-             && (ms < MIN_MS || atomic_load(&race_reads) < MIN_READS));
+             && (ms < MIN_MS || !race_is_over(r)));
 
     atomic_store(&race_stop, 1);
     (void) pthread_join(writer, NULL);
@@ -373,7 +387,7 @@ test_race(void **state)
     }
 
     assert_true(race_reads >= MIN_READS);
-    assert_true(f.w.seq > 100000);
+    assert_true(f.w.seq > MIN_WRITES);
     board_fixture_free(&f);
 }
 
