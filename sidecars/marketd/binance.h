@@ -63,6 +63,7 @@ typedef struct {
     struct event    *watch;             /* looks after all connections */
     binance_rest_t  *rest;
     binance_market_t *market;
+    uint32_t         rows;              /* read of this message */
 } binance_t;
 
 /* the exchange symbol of the source's i-th instrument */
@@ -71,7 +72,10 @@ const char *binance_symbol(const binance_t *b, uint32_t i);
 /* Decodes a message and applies it; refusals are counted.  The decoders'
    status: TRD_OK, TRD_IGNORED, TRD_ERROR, TRD_OVERFLOW. */
 trd_rc_t binance_message(binance_t *b, const char *msg, size_t len);
-trd_rc_t binance_snapshot(binance_t *b, const char *body, size_t len);
+
+/* The same of REST; *rows: how many tickers could be read. */
+trd_rc_t binance_snapshot(binance_t *b, const char *body, size_t len,
+    uint32_t *rows);
 
 /* 0 .. bound - 1 */
 uint32_t binance_random(uint32_t bound);

@@ -8,9 +8,10 @@
  * Work is a stack of jobs, each a run of symbols and one request; one is
  * under way at a time.  Binance refuses a whole request for one symbol that
  * it does not list, so a refused run is cut in two until the culprit stands
- * alone and can be named.  Whatever else goes wrong, the job stays and is
- * tried again: after a back-off, when the exchange says so (429, 418), or
- * when the next minute has begun (weight).
+ * alone and can be named.  A row of tickers that cannot be read is refused
+ * alone.  Whatever else goes wrong, the job is tried again when the others
+ * have had their turn: after a back-off, when the exchange says so (429, 418),
+ * or when the next minute has begun (weight).
  *
  * Snapshots of books and candles come after those and between their tries, by
  * turns, from whoever wants them (binance_market.h).  They are paced: weight
@@ -141,6 +142,37 @@ binance_rest_split(binance_rest_t *r)
 }
 
 
+/* As binance_rest_take(). */
+static int
+binance_rest_tickers(binance_rest_t *r, const http_answer_t *answer)
+{
+    uint32_t  rows;
+
+    switch (binance_snapshot(r->b, answer->body, answer->len, &rows)) {
+
+    case TRD_OK:
+    case TRD_OVERFLOW:      /* one of them; the others were taken */
+    case TRD_IGNORED:       /* an empty list */
+        return 0;
+
+    default:
+        break;
+    }
+
+    /* a row that is bad today may be so for ever: it holds up no others */
+
+    if (rows == 0) {
+        return -1;
+    }
+
+    tsd_log_limited(&r->limiter, TSD_LOG_WARN, "ticker_rows_refused",
+                    "source=binance taken=%u of=%u", (unsigned) rows,
+                    (unsigned) r->job.n);
+
+    return 0;
+}
+
+
 /* 0: the job is done with; -1: try it again. */
 static int
 binance_rest_take(binance_rest_t *r, const http_answer_t *answer)
@@ -180,18 +212,7 @@ binance_rest_take(binance_rest_t *r, const http_answer_t *answer)
 
     market_clock(m);
 
-    switch (binance_snapshot(r->b, answer->body, answer->len)) {
-
-    case TRD_OK:
-    case TRD_OVERFLOW:      /* one of them; the others were taken */
-        return 0;
-
-    case TRD_IGNORED:       /* an empty list */
-        return 0;
-
-    default:
-        return -1;
-    }
+    return binance_rest_tickers(r, answer);
 }
 
 
@@ -225,7 +246,7 @@ binance_rest_failed(binance_rest_t *r, const http_answer_t *answer,
 }
 
 
-/* The job is to be tried again. */
+/* The job is to be tried again, after the others. */
 static void
 binance_rest_again(binance_rest_t *r)
 {
@@ -237,7 +258,9 @@ binance_rest_again(binance_rest_t *r)
         binance_fill_failed(r->b->market, &r->job.fill);
         break;
     default:
-        binance_rest_push(r, r->job.first, r->job.n, r->job.kind);
+        memmove(&r->jobs[1], r->jobs, r->njobs * sizeof(rest_job_t));
+        r->jobs[0] = r->job;
+        r->njobs++;
     }
 }
 
@@ -520,9 +543,9 @@ binance_rest_start(binance_t *b)
     r->backoff.max_ms = s->config->backoff_max_ms;
     r->slow_backoff = r->backoff;
 
-    /* halving keeps one job for each level, 7 of a hundred */
+    /* those of a kind have no symbol in common */
 
-    n = 2 * (s->n / BINANCE_BATCH + 1) + 16;
+    n = 2 * s->n + 1;
 
     r->jobs = calloc(n, sizeof(rest_job_t));
     r->unlisted = calloc(s->n + 1, 1);

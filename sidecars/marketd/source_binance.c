@@ -44,6 +44,7 @@ binance_update(void *ctx, const char *symbol, size_t len,
     source_t      *s = b->source;
     trd_refused_t  refused;
 
+    b->rows++;
     instrument = market_find(s->market, TRD_SOURCE_BINANCE, symbol, len);
 
     if (instrument < 0) {
@@ -184,16 +185,20 @@ binance_message(binance_t *b, const char *msg, size_t len)
 
 
 trd_rc_t
-binance_snapshot(binance_t *b, const char *body, size_t len)
+binance_snapshot(binance_t *b, const char *body, size_t len, uint32_t *rows)
 {
     trd_rc_t            rc;
     market_t           *m = b->source->market;
     tsd_tape_origin_t   from = { TSD_TAPE_BINANCE_TICKER, TRD_SOURCE_BINANCE,
                                  0, 0 };
 
+    b->rows = 0;
+
     market_tape_raw(m, &from, body, len);
     rc = trd_binance_ticker_24hr(body, len, binance_update, b);
     market_tape_raw_end(m);
+
+    *rows = b->rows;
 
     return binance_count(b, rc, body, len);
 }

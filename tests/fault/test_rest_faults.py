@@ -24,7 +24,7 @@ SYMBOLS = ('BTC', 'ETH')
 FEED = ['--synthetic', 'BTCUSDT,ETHUSDT', '--rate', '200',
         '--incoming-limit', 0]
 DEPTH, KLINES = '/api/v3/depth', '/api/v3/klines'
-TICKER = '/api/v3/ticker/24hr'
+TICKER, INFO = '/api/v3/ticker/24hr', '/api/v3/exchangeInfo'
 BODIES = ('truncated', 'cut_json', 'not_json', 'html', 'empty', 'object',
           'wrong_types', 'deep', 'huge')
 STATUSES = ((500, None), (503, None), (302, None), (404, None), (429, 1),
@@ -33,8 +33,8 @@ STATUSES = ((500, None), (503, None), (302, None), (404, None), (429, 1),
 
 class Rest(unittest.TestCase):
 
-    def start(self, streams, feed=FEED, **env):
-        self.stack = Stack(feed=feed, env={
+    def start(self, streams, feed=FEED, marketd=True, **env):
+        self.stack = Stack(feed=feed, marketd=marketd, env={
             'BINANCE_STREAMS': streams, 'MAX_JUMP_BP': 0,
             'FEED_BACKOFF_MIN_MS': 20, 'FEED_BACKOFF_MAX_MS': 100,
             'FEED_MUTE_TIMEOUT_MS': 20000, **env},
@@ -128,6 +128,43 @@ class Depth(Rest):
                 'rest_body', kind=k, delay_ms=0.1, path=DEPTH))
             self.book(20)
             self.assertEqual(self.calls(DEPTH)[before]['body'], kind)
+
+
+class Tickers(Rest):
+    """REST alone says what the last 24 hours were."""
+
+    def day(self, symbol):
+        answer = self.stack.get(f'/market/prices/{symbol}')
+        return answer.status == 200 and answer.json()['open_24h']
+
+    def begin(self, kind):
+        """The fault is there before the first request."""
+        self.start('bookTicker', marketd=False, BINANCE_BACKFILL=0)
+        self.feed.act('rest_body', kind=kind, count=100000, path=TICKER)
+        self.stack.start_marketd()
+        wait_for(lambda: self.calls(TICKER), 'it is asked for')
+
+    def test_a_bad_row_is_refused_alone(self):
+        self.begin('bad_row')
+        wait_for(lambda: self.day('ETH'), 'the row that is good')
+        wait_for(lambda: self.calls(INFO), 'what comes after it')
+        self.assertEqual(self.stack.source()['refused']['parse'], 1)
+        self.assertIn('event=ticker_rows_refused source=binance taken=1 of=2',
+                      self.stack.log('marketd'))
+        time.sleep(1)           # ten times the longest back-off
+        self.assertEqual(len(self.calls(TICKER)), 1)
+        self.assertFalse(self.day('BTC'))
+        # and is taken when it has become good
+        self.feed.act('rest_reset')
+        self.feed.act('cut')
+        wait_for(lambda: self.day('BTC'), 'a good one')
+
+    def test_what_is_refused_for_ever_holds_up_no_other_request(self):
+        self.begin('wrong_types')
+        wait_for(lambda: self.calls(INFO), 'exchangeInfo')
+        wait_for(lambda: len(self.calls(TICKER)) > 4, 'it is tried again')
+        self.feed.act('rest_reset')
+        wait_for(lambda: self.day('BTC') and self.day('ETH'), 'good ones')
 
 
 class Candles(Rest):

@@ -241,14 +241,15 @@ KINDS = {
 
 REST_BODIES = ('truncated', 'cut_json', 'not_json', 'html', 'empty',
                'content_type', 'wrong_types', 'object', 'deep', 'huge',
-               'negative', 'chunked', 'slow')
+               'negative', 'bad_row', 'chunked', 'slow')
 
 
 def rest_answer(kind, body, headers):
     """(bytes to send, end the connection, byte at a time) of a REST fault.
 
     truncated: the length promises more than comes; cut_json: half the JSON as
-    a whole answer; chunked is right, and must be understood.
+    a whole answer; bad_row: the first ticker alone; chunked is right, and
+    must be understood.
     """
     if kind == 'truncated':
         whole = http.response(200, body, headers)
@@ -276,5 +277,6 @@ def rest_answer(kind, body, headers):
         'deep': b'[' * 100000 + b']' * 100000,
         'huge': b'[' + b' ' * (64 << 20) + b']',
         'negative': re.sub(rb'Price":"(?=[1-9])', b'Price":"-', body),
+        'bad_row': body.replace(b'"lastPrice":"', b'"lastPrice":"x', 1),
     }[kind]
     return http.response(200, body, headers), False, False
