@@ -22,7 +22,7 @@
 #include "tsd_log.h"
 
 
-#define BOARD_FILE_FULL  (540ULL << 20)  /* what full rings may take: the
+#define BOARD_FILE_FULL  (430ULL << 20)  /* what full rings may take: the
                                             whole is to stay below 1 GiB
                                             with 5,000 instruments */
 #define BOARD_FILE_SEQS  (1ULL << 26)    /* reserved at a time */
