@@ -26,6 +26,9 @@ NCHAN_LOCATIONS = """
 # so that a connection holds what it needs, and no more
 FRUGAL = "connection_pool_size 256; client_header_buffer_size 512;" \
     " request_pool_size 4k;"
+# else the kernel takes 4 MB for each client that does not read, and while it
+# finds them, the worker copies as much for those as for the others
+SNDBUF = "sndbuf=128k"
 INSTRUMENTS = 20
 INTERVAL_MS = "20"
 BOUND_S = "3600"                # after that every tool ends by itself
@@ -111,9 +114,9 @@ def worker(b, port):
     return Peer(b, port, workers(master.pid)[0])
 
 
-def ours(b, more="", location=""):
+def ours(b, more="", location="", listen=""):
     port = b.nginx(HTTP % b.dir + more, LOCATIONS % (location, location),
-                   connections=files() - 256, master="on")
+                   connections=files() - 256, master="on", listen=listen)
     return worker(b, port)
 
 
@@ -321,7 +324,7 @@ def part_slow(n, seconds):
     where = path(INSTRUMENTS)
     with Bench() as b:
         writer(b, INSTRUMENTS, 50)
-        us = ours(b, "", "trading_stream_slow 1h;")
+        us = ours(b, "", "trading_stream_slow 1h;", SNDBUF)
         base = []
 
         def alone():
