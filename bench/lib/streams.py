@@ -23,9 +23,10 @@ NCHAN_LOCATIONS = """
         nchan_message_buffer_length 16; nchan_message_timeout 10s; }
     location = /ws { nchan_subscriber websocket; nchan_channel_id prices;
         nchan_subscriber_first_message newest; }"""
-# so that a connection holds what it needs, and no more
-FRUGAL = "connection_pool_size 256; client_header_buffer_size 512;" \
-    " request_pool_size 4k;"
+# so that a connection holds what it needs: the default pool of a request is
+# 4 KB, and a stream's needs two of them
+FRUGAL = "connection_pool_size 384; client_header_buffer_size 1k;" \
+    " request_pool_size 1k;"
 # else the kernel takes 4 MB for each client that does not read, and while it
 # finds them, the worker copies as much for those as for the others
 SNDBUF = "sndbuf=128k"
