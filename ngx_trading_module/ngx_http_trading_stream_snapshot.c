@@ -13,6 +13,11 @@
 
 #define NGX_HTTP_TRADING_RESUME_TRADES  1024    /* of an instrument */
 
+typedef struct {
+    trd_trade_t  trade;
+    uint32_t     instrument;
+} ngx_http_trading_past_t;
+
 static void ngx_http_trading_snapshot_head(ngx_http_trading_stream_t *s,
     const trd_request_t *request, ngx_uint_t topic,
     const ngx_http_trading_want_t *want, trd_writer_t *w);
@@ -21,7 +26,13 @@ static ngx_uint_t ngx_http_trading_snapshot_data(ngx_http_trading_hub_t *hub,
 static ngx_uint_t ngx_http_trading_snapshot_owe(ngx_http_trading_stream_t *s,
     ngx_uint_t topic, const ngx_http_trading_want_t *want, uint64_t seq);
 static void ngx_http_trading_snapshot_trades(ngx_http_trading_stream_t *s,
-    uint32_t instrument, uint64_t seq);
+    const ngx_http_trading_want_t *want, uint64_t seq);
+static ngx_int_t ngx_http_trading_snapshot_past(ngx_http_trading_stream_t *s,
+    uint32_t instrument, uint64_t seq, ngx_array_t *past);
+static ngx_int_t ngx_http_trading_snapshot_trade(
+    ngx_http_trading_stream_t *s, const ngx_http_trading_past_t *p);
+static int ngx_libc_cdecl ngx_http_trading_snapshot_order(const void *one,
+    const void *two);
 
 
 #define ngx_http_trading_wanted(want, i)                                      \
@@ -248,20 +259,8 @@ void
 ngx_http_trading_snapshot_since(ngx_http_trading_stream_t *s,
     ngx_uint_t topic, const ngx_http_trading_want_t *want, uint64_t seq)
 {
-    uint32_t                 i;
-    ngx_http_trading_hub_t  *hub;
-
-    hub = ngx_http_trading_hub(NULL);
-
     if (topic == NGX_HTTP_TRADING_T_TRADES && seq) {
-
-        for (i = 0; i < hub->n && !s->ended; i++) {
-            if (ngx_http_trading_wanted(want, i)
-                && hub->subject[topic].seq[i] > seq)
-            {
-                ngx_http_trading_snapshot_trades(s, i, seq);
-            }
-        }
+        ngx_http_trading_snapshot_trades(s, want, seq);
 
     } else {
         (void) ngx_http_trading_snapshot_owe(s, topic, want, seq);
@@ -273,32 +272,79 @@ ngx_http_trading_snapshot_since(ngx_http_trading_stream_t *s,
 }
 
 
-/* each trade after `seq`, as far as the ring holds them and the buffer takes
-   them; the journal holds all of that time, so the numbers have no holes */
+/*
+ * Each trade after `seq`, in the order of the journal, as far as the ring
+ * holds them and the socket and the buffer take them.  The journal holds all
+ * of that time, so the numbers have no holes.
+ */
 static void
 ngx_http_trading_snapshot_trades(ngx_http_trading_stream_t *s,
-    uint32_t instrument, uint64_t seq)
+    const ngx_http_trading_want_t *want, uint64_t seq)
 {
-    char                     text[1024];
-    uint32_t                 i, n;
-    uint64_t                 missed;
-    ngx_int_t                rc;
-    trd_writer_t             w;
-    trd_instrument_t         in;
-    ngx_http_trading_hub_t  *hub;
+    uint32_t                  i;
+    ngx_int_t                 rc;
+    ngx_pool_t               *pool;
+    ngx_array_t               past;
+    ngx_http_trading_hub_t   *hub;
+    ngx_http_trading_past_t  *p;
 
-    static trd_trade_t       trades[NGX_HTTP_TRADING_RESUME_TRADES];
+    hub = ngx_http_trading_hub(NULL);
+    rc = NGX_ERROR;
+
+    pool = ngx_create_pool(16384, hub->log);
+
+    if (pool && ngx_array_init(&past, pool, 64, sizeof(*p)) == NGX_OK) {
+        rc = NGX_OK;
+
+        for (i = 0; i < hub->n && rc == NGX_OK; i++) {
+            if (ngx_http_trading_wanted(want, i)
+                && hub->subject[NGX_HTTP_TRADING_T_TRADES].seq[i] > seq)
+            {
+                rc = ngx_http_trading_snapshot_past(s, i, seq, &past);
+            }
+        }
+    }
+
+    if (rc == NGX_OK && past.nelts) {
+        p = past.elts;
+        ngx_qsort(p, past.nelts, sizeof(*p), ngx_http_trading_snapshot_order);
+
+        for (i = 0; i < past.nelts && rc == NGX_OK && !s->ended; i++) {
+            rc = ngx_http_trading_snapshot_trade(s, &p[i]);
+        }
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
+    }
+
+    if (pool) {
+        ngx_destroy_pool(pool);
+    }
+}
+
+
+/* gathers those of an instrument */
+static ngx_int_t
+ngx_http_trading_snapshot_past(ngx_http_trading_stream_t *s,
+    uint32_t instrument, uint64_t seq, ngx_array_t *past)
+{
+    uint32_t                  i, n;
+    uint64_t                  missed, told;
+    ngx_http_trading_hub_t   *hub;
+    ngx_http_trading_past_t  *p;
+
+    static trd_trade_t        trades[NGX_HTTP_TRADING_RESUME_TRADES];
 
     hub = ngx_http_trading_hub(NULL);
 
-    if (ngx_http_trading_hub_same(hub) == NULL
-        || trd_board_instrument(hub->board, instrument, &in) != TRD_OK
+    if (hub->board == NULL
         || trd_board_trades(hub->board, instrument, 0,
                             NGX_HTTP_TRADING_RESUME_TRADES, trades, &n,
                             &missed)
            != TRD_OK)
     {
-        return;
+        return NGX_OK;
     }
 
     if (n && trades[0].seq > seq + 1 && trades[0].number > 1) {
@@ -308,36 +354,89 @@ ngx_http_trading_snapshot_trades(ngx_http_trading_stream_t *s,
         ngx_http_trading_lag_missed(s, TRD_CHANNEL_TRADES);
     }
 
+    /* those that were not told come with the next batch; some were told that
+       are newer than hub->told, since the board goes on meanwhile */
+
+    told = hub->subject[NGX_HTTP_TRADING_T_TRADES].told[instrument];
+
     for (i = 0; i < n; i++) {
 
-        /* those that were not told come with the next batch; some were told
-           that are newer than hub->told, since the board goes on meanwhile */
-
-        if (trades[i].seq <= seq
-            || trades[i].number
-               > hub->subject[NGX_HTTP_TRADING_T_TRADES].told[instrument])
-        {
+        if (trades[i].seq <= seq || trades[i].number > told) {
             continue;
         }
 
-        trd_writer_init(&w, text, sizeof(text));
-        trd_update_json_head(&w, "trade_update", "trades", trades[i].seq,
-                             trades[i].exchange_ms);
-        trd_trade_update_json(&w, &in, &trades[i]);
-        trd_write_lit(&w, "}");
+        p = ngx_array_push(past);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
 
+        p->trade = trades[i];
+        p->instrument = instrument;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trading_snapshot_trade(ngx_http_trading_stream_t *s,
+    const ngx_http_trading_past_t *p)
+{
+    char                     text[1024];
+    ngx_int_t                rc;
+    ngx_uint_t               tries;
+    trd_writer_t             w;
+    trd_instrument_t         in;
+    ngx_http_trading_hub_t  *hub;
+
+    hub = ngx_http_trading_hub(NULL);
+
+    if (trd_board_instrument(hub->board, p->instrument, &in) != TRD_OK) {
+        return NGX_OK;
+    }
+
+    trd_writer_init(&w, text, sizeof(text));
+    trd_update_json_head(&w, "trade_update", "trades", p->trade.seq,
+                         p->trade.exchange_ms);
+    trd_trade_update_json(&w, &in, &p->trade);
+    trd_write_lit(&w, "}");
+
+    for (tries = 0; /* void */ ; tries++) {
         rc = ngx_http_trading_lag_text(hub, s, "trade_update",
                                        (u_char *) text, trd_writer_len(&w),
                                        0);
 
-        if (rc == NGX_DECLINED) {
-            ngx_http_trading_lag_missed(s, TRD_CHANNEL_TRADES);
+        if (rc != NGX_DECLINED || tries) {
+            break;
+        }
 
-        } else if (rc != NGX_OK) {
-            ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
-            return;
+        /* the buffer is full, but the socket may take it */
+
+        ngx_http_trading_out_ready(s);
+
+        if (s->ended) {
+            return NGX_OK;
         }
     }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_trading_lag_missed(s, TRD_CHANNEL_TRADES);
+        return NGX_OK;
+    }
+
+    return rc;
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_trading_snapshot_order(const void *one, const void *two)
+{
+    const ngx_http_trading_past_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    return (a->trade.seq > b->trade.seq) - (a->trade.seq < b->trade.seq);
 }
 
 
