@@ -388,8 +388,10 @@ ngx_http_trading_pick(ngx_http_trading_hub_t *hub, uint32_t item)
             return NGX_ERROR;
         }
 
-        ngx_memcpy(picks, hub->picks, hub->npicks * sizeof(uint32_t));
-        ngx_free(hub->picks);
+        if (hub->picks) {
+            ngx_memcpy(picks, hub->picks, hub->npicks * sizeof(uint32_t));
+            ngx_free(hub->picks);
+        }
 
         hub->picks = picks;
         hub->picks_alloc = n;
