@@ -317,6 +317,14 @@ ngx_http_trading_stream_end(ngx_http_trading_stream_t *s,
 
     ngx_http_trading_hub_remove(hub, s);
 
+    if (s->form == NGX_HTTP_TRADING_F_CHUNK && s->lag
+        && s->lag->last > s->lag->pos)
+    {
+        /* the last chunk would be taken for a part of the one that is cut */
+
+        s->request->connection->error = 1;
+    }
+
     if (s->busy) {
         ngx_queue_remove(&s->lag->link);        /* nginx still sends of it */
         ngx_queue_init(&s->lag->link);
@@ -331,7 +339,8 @@ ngx_http_trading_stream_end(ngx_http_trading_stream_t *s,
 }
 
 
-/* Says goodbye and waits a moment for the client to do so, too. */
+/* Says goodbye, and waits a moment for it to be sent and for the client to
+   answer it. */
 void
 ngx_http_trading_stream_close(ngx_http_trading_stream_t *s, ngx_uint_t code,
     const char *reason, ngx_http_trading_end_e why)
@@ -344,20 +353,11 @@ ngx_http_trading_stream_close(ngx_http_trading_stream_t *s, ngx_uint_t code,
 
     s->end = why;
 
-    if (!s->websocket || s->closed) {
-        if (s->websocket) {
-            ngx_http_trading_out_raw(s, frame,
-                                     trd_ws_close_write(frame, code, reason,
-                                                        ngx_strlen(reason)));
-        }
-
-        ngx_http_trading_stream_end(s, why);
-        return;
+    if (s->websocket) {
+        ngx_http_trading_out_raw(s, frame,
+                                 trd_ws_close_write(frame, code, reason,
+                                                    ngx_strlen(reason)));
     }
-
-    ngx_http_trading_out_raw(s, frame,
-                             trd_ws_close_write(frame, code, reason,
-                                                ngx_strlen(reason)));
 
     if (s->ended) {
         return;
@@ -365,6 +365,17 @@ ngx_http_trading_stream_close(ngx_http_trading_stream_t *s, ngx_uint_t code,
 
     s->closing = 1;
     ngx_http_trading_hub_closing(ngx_http_trading_hub(NULL), s);
+    ngx_http_trading_stream_closed(s);
+}
+
+
+/* Is all said, by both?  What comes behind a close would be an error. */
+void
+ngx_http_trading_stream_closed(ngx_http_trading_stream_t *s)
+{
+    if (s->closing && s->lag == NULL && (s->closed || !s->websocket)) {
+        ngx_http_trading_stream_end(s, (ngx_http_trading_end_e) s->end);
+    }
 }
 
 

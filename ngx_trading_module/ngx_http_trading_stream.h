@@ -278,6 +278,7 @@ void ngx_http_trading_stream_end(ngx_http_trading_stream_t *s,
     ngx_http_trading_end_e why);
 void ngx_http_trading_stream_close(ngx_http_trading_stream_t *s,
     ngx_uint_t code, const char *reason, ngx_http_trading_end_e why);
+void ngx_http_trading_stream_closed(ngx_http_trading_stream_t *s);
 void ngx_http_trading_stream_finish(ngx_event_t *ev);
 ngx_int_t ngx_http_trading_stream_token(ngx_http_trading_stream_t *s);
 

@@ -244,12 +244,16 @@ ngx_http_trading_lag_refill(ngx_http_trading_stream_t *s)
     hub = ngx_http_trading_hub(NULL);
     lag = s->lag;
 
+    if (s->closing) {
+        return NGX_DONE;                /* nothing may follow a goodbye */
+    }
+
     rc = ngx_http_trading_lag_news(hub, s);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    if (lag->topics && !s->closing) {
+    if (lag->topics) {
 
         if (ngx_http_trading_lag_owed(hub, lag, &owed, &n) != NGX_OK) {
             return NGX_ERROR;

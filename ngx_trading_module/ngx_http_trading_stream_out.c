@@ -393,6 +393,7 @@ ngx_http_trading_out_ready(ngx_http_trading_stream_t *s)
 
         if (rc == NGX_DONE) {
             ngx_http_trading_lag_free(s);
+            ngx_http_trading_stream_closed(s);
             return;
         }
 

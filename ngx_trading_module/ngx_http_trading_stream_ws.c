@@ -606,7 +606,7 @@ ngx_http_trading_ws_control(ngx_http_trading_stream_t *s, trd_ws_frame_t *f)
     s->closed = 1;
 
     if (s->closing) {
-        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_CLIENT);
+        ngx_http_trading_stream_closed(s);
         return;
     }
 
