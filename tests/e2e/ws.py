@@ -374,6 +374,7 @@ class Sse:
             body = self.body()
             self.sock.close()
             raise AssertionError(f'{self.status} {headers} {body!r}')
+        self._unwrap()
         self.connected = self.until('connected') if hello else None
 
     def __enter__(self):
@@ -401,6 +402,10 @@ class Sse:
                 raise Closed(None, 'within a chunk')
             raise Closed(None)
         self.raw += more
+        self._unwrap()
+
+    def _unwrap(self):
+        """What of the text is whole."""
         if not self.chunked:
             self.text, self.raw = self.text + self.raw, b''
             return
