@@ -13,6 +13,8 @@
 
 static void ngx_http_trading_info_place(trd_writer_t *w,
     ngx_http_trading_place_t *place);
+static void ngx_http_trading_info_route(trd_writer_t *w, const char *methods,
+    u_char *path, size_t len);
 
 
 ngx_int_t
@@ -97,10 +99,28 @@ ngx_http_trading_info_place(trd_writer_t *w, ngx_http_trading_place_t *place)
             trd_write_lit(w, ",");
         }
 
-        trd_write_lit(w, "{\"methods\":[\"GET\",\"HEAD\"],\"path\":");
-        trd_write_json_str(w, (char *) path, p - path);
-        trd_write_lit(w, "}");
+        ngx_http_trading_info_route(w, "\"GET\",\"HEAD\"", path, p - path);
+    }
+
+    if (place->service->nroutes == 0) {
+
+        /* a stream: the location itself, and no body for HEAD to leave out */
+
+        ngx_http_trading_info_route(w, "\"GET\"", place->name.data,
+                                    place->name.len);
     }
 
     trd_write_lit(w, "]}");
+}
+
+
+static void
+ngx_http_trading_info_route(trd_writer_t *w, const char *methods,
+    u_char *path, size_t len)
+{
+    trd_write_lit(w, "{\"methods\":[");
+    trd_write_str(w, methods);
+    trd_write_lit(w, "],\"path\":");
+    trd_write_json_str(w, (char *) path, len);
+    trd_write_lit(w, "}");
 }

@@ -20,7 +20,7 @@ typedef struct {
 
 static const ngx_http_trading_status_t *ngx_http_trading_status(
     ngx_uint_t status);
-static ngx_int_t ngx_http_trading_advise(ngx_http_request_t *r,
+static ngx_int_t ngx_http_trading_advise(ngx_http_trading_call_t *call,
     ngx_uint_t status);
 static ngx_int_t ngx_http_trading_document(ngx_http_trading_call_t *call,
     const ngx_http_trading_status_t *st, ngx_uint_t status, ngx_str_t *detail,
@@ -280,19 +280,26 @@ ngx_http_trading_status(ngx_uint_t status)
 
 /* how to go on; nginx's own modules that answer 405 take what ours take */
 static ngx_int_t
-ngx_http_trading_advise(ngx_http_request_t *r, ngx_uint_t status)
+ngx_http_trading_advise(ngx_http_trading_call_t *call, ngx_uint_t status)
 {
-    ngx_table_elt_t  *h;
+    ngx_str_t           *methods;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
 
     static ngx_str_t  retry = ngx_string("Retry-After");
     static ngx_str_t  one = ngx_string("1");
     static ngx_str_t  allow = ngx_string("Allow");
-    static ngx_str_t  methods = ngx_string("GET, HEAD");
+    static ngx_str_t  both = ngx_string("GET, HEAD");
+    static ngx_str_t  get = ngx_string("GET");
+
+    r = call->request;
 
     switch (status) {
 
     case NGX_HTTP_NOT_ALLOWED:
-        h = ngx_http_trading_header(r, &allow, &methods);
+        methods = (call->route->group == NGX_HTTP_TRADING_R_STREAM) ? &get
+                                                                    : &both;
+        h = ngx_http_trading_header(r, &allow, methods);
         break;
 
     case NGX_HTTP_TOO_MANY_REQUESTS:
@@ -374,7 +381,7 @@ ngx_http_trading_document(ngx_http_trading_call_t *call,
     ngx_http_trading_type(r, &type);
 
     if (ngx_http_trading_header(r, &cache, &no_store) == NULL
-        || ngx_http_trading_advise(r, status) != NGX_OK)
+        || ngx_http_trading_advise(call, status) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -142,21 +142,27 @@ ngx_http_trading_signals_class(ngx_http_trading_call_t *call)
 }
 
 
-/* a page of the whole market that each model has */
 /* a list, or the events that go on from it for who asks for those */
 static ngx_int_t
 ngx_http_trading_binary_stream(ngx_http_trading_call_t *call)
 {
-    if (call->request->method == NGX_HTTP_GET
-        && ngx_http_trading_sse_wanted(call->request, 1))
+    if (call->request->method != NGX_HTTP_GET
+        || !ngx_http_trading_sse_wanted(call->request, 1))
     {
-        return ngx_http_trading_stream_open(call, 0, 1);
+        return ngx_http_trading_signals_page(call);
     }
 
-    return ngx_http_trading_signals_page(call);
+    if (call->args.model == NGX_HTTP_TRADING_TECHNICAL) {
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_UNKNOWN_MODEL,
+                                     "events do not go by the model "
+                                     "\"technical\"");
+    }
+
+    return ngx_http_trading_stream_open(call, 0, 1);
 }
 
 
+/* a page of the whole market that each model has */
 static ngx_int_t
 ngx_http_trading_signals_page(ngx_http_trading_call_t *call)
 {

@@ -123,11 +123,15 @@ ngx_http_trading_stream_open(ngx_http_trading_call_t *call,
     error = trd_request_args((char *) r->args.data, r->args.len,
                              (char *) buf, &request);
 
+    if (error == TRD_REQUEST_UNKNOWN_CLASS) {
+        (void) ngx_http_trading_fail(call, NGX_HTTP_TRADING_UNKNOWN_CLASS,
+                                     "%s", request.detail);
+        ngx_http_trading_allowed(call, trd_class_name);
+        return NGX_DECLINED;
+    }
+
     if (error != TRD_REQUEST_OK) {
-        return ngx_http_trading_fail(call,
-                                     error == TRD_REQUEST_UNKNOWN_CLASS
-                                     ? NGX_HTTP_TRADING_UNKNOWN_CLASS
-                                     : NGX_HTTP_TRADING_BAD_PARAMETER,
+        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_BAD_PARAMETER,
                                      "%s", request.detail);
     }
 

@@ -176,6 +176,8 @@ ngx_http_trading_ws_check(ngx_http_trading_call_t *call,
     static ngx_str_t  connection = ngx_string("connection");
     static ngx_str_t  version = ngx_string("Sec-WebSocket-Version");
     static ngx_str_t  thirteen = ngx_string("13");
+    static ngx_str_t  upgrade = ngx_string("Upgrade");
+    static ngx_str_t  websocket = ngx_string("websocket");
 
     r = call->request;
 
@@ -196,7 +198,9 @@ ngx_http_trading_ws_check(ngx_http_trading_call_t *call,
 
     if (f->version.len != 2 || ngx_strncmp(f->version.data, "13", 2) != 0) {
 
-        if (ngx_http_trading_header(r, &version, &thirteen) == NULL) {
+        if (ngx_http_trading_header(r, &version, &thirteen) == NULL
+            || ngx_http_trading_header(r, &upgrade, &websocket) == NULL)
+        {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
