@@ -270,7 +270,8 @@ urls()
     local base=http://localhost:$port path
 
     good "running: $source market on port $port"
-    for path in / /demo/ /docs /redoc /openapi.json \
+    note "ws://localhost:$port/ws"
+    for path in / '/sse?channels=prices' /demo/ /docs /redoc /openapi.json \
         /health /health/ready /metrics \
         /api/v1/market/{,health,prices,prices/BTC,prices/asset/CRYPTO} \
         '/api/v1/market/prices?symbols=BTC,ETH' \
@@ -284,6 +285,7 @@ urls()
     done
     note ""
     note "try:  curl -s $base/api/v1/market/prices/BTC"
+    note "      curl -N '$base/sse?channels=prices&symbols=BTC'"
 }
 
 cmd_up()

@@ -14,6 +14,11 @@ from stack import ROOT, Response, Stack, wait_for
 
 SYMBOLS = ('BTC', 'ETH', 'EUR/USD', 'XAU/USD')
 LONG = 'x' * 9000
+EVENTS = 'text/event-stream'
+# the handshake of a WebSocket that is to be refused
+HANDSHAKE = {'Connection': 'Upgrade, close', 'Upgrade': 'websocket',
+             'Sec-WebSocket-Version': '13',
+             'Sec-WebSocket-Key': 'AAECAwQFBgcICQoLDA0ODw=='}
 WAITERS = 1024                  # that a worker holds
 HOURS = 2 * 3600000             # updates: one a millisecond
 
@@ -36,6 +41,12 @@ ERRORS = {
                          '/market/prices/BTC?after_seq=0&timeout_ms=1'),
     'too_old': ('well', '/market/prices/BTC?max_age_ms=0'),
     'market_stale': ('silent', '/market/prices'),
+    'bad_handshake': ('well', '/ws', 'GET',
+                      {**HANDSHAKE, 'Sec-WebSocket-Key': 'short'}),
+    'upgrade_required': ('well', '/ws', 'GET', {'Accept': 'text/html'}),
+    'origin_not_allowed': ('well', '/ws', 'GET',
+                           {**HANDSHAKE, 'Origin': 'https://evil.example'}),
+    'unauthorized': ('well', '/sse?channels=orders'),
     'forbidden': ('strict', '/metrics'),
     'bad_request': ('well', b'GET /market/prices HTTP/1.1\r\n\r\n'),
     'precondition_failed': ('well', '/market/prices/BTC', 'GET',
@@ -89,6 +100,21 @@ def silent(text):
     return text.replace(old, 'trading_stale 50ms fail;')
 
 
+def cramped(text):
+    """Little room between a stream and its client, and time to read it."""
+    for old, new in (('backlog=4096;\n', 'backlog=4096 sndbuf=4k;\n'),
+                     ('trading_stream_buffer       64k;',
+                      'trading_stream_buffer       16k;'),
+                     ('trading_stream_max_channels 256;',
+                      'trading_stream_max_channels 16;'),
+                     ('trading_stream_slow         10s;',
+                      'trading_stream_slow         10m;')):
+        if old not in text:
+            raise AssertionError(f'{old!r} is not in the configuration')
+        text = text.replace(old, new)
+    return text
+
+
 class Worlds:
     """Stacks by name, each made when it is first asked for."""
 
@@ -140,6 +166,14 @@ class Worlds:
         stack.marketd.stop()
         time.sleep(0.1)
         return stack
+
+    def make_cramped(self):
+        """Whose streams are soon full; of all instruments."""
+        return Stack(env={'SIMULATOR_RATE': 2000}, edit=cramped)
+
+    def make_restless(self):
+        """In which things end and begin anew; of one test alone."""
+        return Stack(catalogue=catalogue())
 
     def make_strict(self):
         return Stack(catalogue=catalogue(), edit=strict)

@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import unittest
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from browser import PROGRAM, Browser                        # noqa: E402
 from openapi_check import Checker, described                # noqa: E402
-from openapi_world import ERRORS, Worlds, catalogue         # noqa: E402
+from openapi_streams import StreamTests                     # noqa: E402
+from openapi_world import (ERRORS, EVENTS, Worlds,          # noqa: E402
+                           catalogue)
 from stack import DOCS, ROOT, wait_for                      # noqa: E402
 
 NAMES = ('market', 'trading', 'openapi')
@@ -65,11 +68,28 @@ def concrete(path):
     return path
 
 
-def operations(name):
-    """(path of the document, operation) without the documentation's own."""
+def operations(name, ending=True):
+    """(path of the document, operation) without the documentation's own, and
+    of those that end only."""
     for path, item in docs[name]['paths'].items():
-        if path not in REFERENCE and not path.endswith(REFERENCE):
+        if path not in REFERENCE and not path.endswith(REFERENCE) \
+                and not (ending and item['get'].get('x-stream')):
             yield path, item['get']
+
+
+def ending(name):
+    """(path, operation) of all whose answers end."""
+    for path, item in docs[name]['paths'].items():
+        if not item['get'].get('x-stream'):
+            yield path, item['get']
+
+
+def events_of(media, example):
+    """What an example of events holds."""
+    if media == EVENTS:
+        for line in example['value'].splitlines():
+            if line.startswith('data: '):
+                yield json.loads(line[6:], parse_float=Decimal)
 
 
 def server(name):
@@ -103,7 +123,11 @@ class Case(unittest.TestCase):
 
     def check_headers(self, name, described, answer, where):
         checker = checkers[name]
-        sometimes = {'X-Market-Stale', 'X-Timed-Out', 'Retry-After', 'Allow'}
+        sometimes = {'X-Market-Stale', 'X-Timed-Out', 'Retry-After', 'Allow',
+                     'Sec-WebSocket-Version'}
+        # of two media types that share a response, one each
+        sometimes.add('ETag' if answer.headers.get('content-type', '')
+                      .startswith(EVENTS) else 'X-Accel-Buffering')
         for header, how in described['headers'].items():
             value = answer.headers.get(header.lower())
             if value is None:
@@ -154,7 +178,7 @@ class Documents(Case):
 
     def test_every_example_fits_its_schema(self):
         for name, document in docs.items():
-            for path, operation in operations(name):
+            for path, operation in operations(name, False):
                 responses = operation['responses']
                 for status in responses:
                     found = self.response(name, operation, status)
@@ -165,6 +189,10 @@ class Documents(Case):
                                 example['value'], content['schema'])
                             self.assertEqual(faults, [],
                                              f'{path} {status} {key}')
+                            for event in events_of(media, example):
+                                self.assertEqual(checkers[name].faults(
+                                    event, content['x-item-schema']), [],
+                                    f'{path} {status} {key}')
                 if 'application/json' in responses['200']['content']:
                     self.assertIn('examples', responses['200']['content']
                                   ['application/json'],
@@ -225,7 +253,7 @@ class Routes(Case):
     def test_head_says_what_get_says(self):
         stack = worlds['well']
         for name in NAMES:
-            for path, item in docs[name]['paths'].items():
+            for path, operation in ending(name):
                 url = server(name) + concrete(path)
                 got, head = stack.get(url), stack.get(url, method='HEAD')
                 if path.endswith(('/docs', '/redoc')) and got.status == 404:
@@ -238,8 +266,8 @@ class Routes(Case):
         stack = worlds['well']
         client = stack.client()
         for name in NAMES:
-            for path, item in docs[name]['paths'].items():
-                operation, url = item['get'], server(name) + concrete(path)
+            for path, operation in ending(name):
+                url = server(name) + concrete(path)
                 tagged = '304' in operation['responses']
                 for _ in range(200):    # the market moves between the two
                     got = client.ask(url)
@@ -260,7 +288,7 @@ class Routes(Case):
     def test_405_with_allow(self):
         stack = worlds['well']
         for name in NAMES:
-            for path, item in docs[name]['paths'].items():
+            for path, operation in ending(name):
                 url = server(name) + concrete(path)
                 for method in ('POST', 'PUT', 'DELETE', 'PATCH'):
                     answer = stack.get(url, method=method)
@@ -268,7 +296,7 @@ class Routes(Case):
                         continue
                     self.assertEqual(answer.status, 405, url)
                     self.assertEqual(answer.headers['allow'], 'GET, HEAD')
-                    self.judge(name, item['get'], answer, f'{method} {url}')
+                    self.judge(name, operation, answer, f'{method} {url}')
 
     def test_nothing_else_is_served(self):
         """The tables that dispatch requests, as the gateway's card tells
@@ -278,8 +306,9 @@ class Routes(Case):
             paths = {row['path'] for row in place['routes']}
             name = SERVICES.get(place['service'])
             if name is None:
-                known = {path for path, _ in operations('openapi')}
+                known = {path for path, _ in operations('openapi', False)}
                 self.assertLessEqual(paths, known, place)
+                self.assertNotEqual(paths, set(), place)
                 continue
             self.assertIn(place['prefix'], PREFIXES[name])
             want = {place['prefix'] + path for path, _ in operations(name)}
@@ -310,9 +339,6 @@ class Errors(Case):
         codes = docs['openapi']['components']['schemas']['Problem'][
             'properties']['code']['enum']
         self.assertLessEqual(set(codes), set(ERRORS))
-        by_path = {}
-        for path, operation in operations('openapi'):
-            by_path[path] = operation
         for code in codes:
             with self.subTest(code=code):
                 answer = worlds.error(code)
@@ -326,7 +352,7 @@ class Errors(Case):
         """Faults against each response that lists the code; one must."""
         listed = 0
         for name in NAMES:
-            for path, operation in operations(name):
+            for path, operation in operations(name, False):
                 for status in operation['responses']:
                     found = self.response(name, operation, status)
                     schema = found.get('content', {}).get(PROBLEM, {}) \
@@ -375,6 +401,12 @@ class Errors(Case):
         self.judge('market',
                    docs['market']['paths']['/prices/{symbol}']['get'],
                    answer, path)
+
+
+class Streams(StreamTests, Case):
+    def setUp(self):
+        super().setUp()
+        self.worlds, self.docs, self.checkers = worlds, docs, checkers
 
 
 class ZFields(Case):
