@@ -378,6 +378,8 @@ void ngx_http_trading_cohort_pick(ngx_http_trading_hub_t *hub,
 ngx_int_t ngx_http_trading_cohort_translate(ngx_http_trading_hub_t *hub,
     trd_board_t *board, ngx_http_trading_cohort_t *cohort);
 
+void ngx_http_trading_cohort_gone(ngx_http_trading_hub_t *hub,
+    trd_board_t *board);
 ngx_http_trading_cohort_t *ngx_http_trading_cohort_next(
     ngx_http_trading_hub_t *hub, ngx_http_trading_cohort_t *c);
 

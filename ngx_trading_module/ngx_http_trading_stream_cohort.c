@@ -8,6 +8,9 @@
 
 #include "ngx_http_trading_stream.h"
 
+static void ngx_http_trading_gone_tell(ngx_http_trading_hub_t *hub,
+    trd_board_t *board, ngx_http_trading_stream_t *s, ngx_uint_t topic,
+    const ngx_http_trading_want_t *want);
 static uint32_t ngx_http_trading_cohort_hash(ngx_http_trading_hub_t *hub,
     const ngx_http_trading_cohort_t *c);
 static ngx_flag_t ngx_http_trading_cohort_same(ngx_http_trading_hub_t *hub,
@@ -480,4 +483,90 @@ ngx_http_trading_want_translate(ngx_http_trading_hub_t *hub,
     want->bits = bits;
 
     return NGX_OK;
+}
+
+
+/* Another board comes: who asked by name for what it has not is told. */
+void
+ngx_http_trading_cohort_gone(ngx_http_trading_hub_t *hub, trd_board_t *board)
+{
+    ngx_uint_t                  topic;
+    ngx_queue_t                *q, *next;
+    ngx_http_trading_want_t    *want;
+    ngx_http_trading_stream_t  *s;
+
+    for (q = ngx_queue_head(&hub->beats);
+         q != ngx_queue_sentinel(&hub->beats);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        s = ngx_queue_data(q, ngx_http_trading_stream_t, beat);
+
+        for (topic = 0;
+             s->cohort && !s->ended && topic < NGX_HTTP_TRADING_T_EACH;
+             topic++)
+        {
+            want = &s->cohort->want[topic];
+
+            if (want->bits && want->classes == 0) {
+                ngx_http_trading_gone_tell(hub, board, s, topic, want);
+            }
+        }
+    }
+}
+
+
+/* what does not fit is not named: the subscriptions can be listed */
+static void
+ngx_http_trading_gone_tell(ngx_http_trading_hub_t *hub, trd_board_t *board,
+    ngx_http_trading_stream_t *s, ngx_uint_t topic,
+    const ngx_http_trading_want_t *want)
+{
+    size_t        len;
+    uint32_t      i, k;
+    ngx_uint_t    n;
+    trd_writer_t  w, one;
+
+    static char   text[16384];
+
+    trd_writer_init(&w, text, sizeof(text) - 64);
+    trd_write_lit(&w, "{\"type\":\"unsubscribed\",\"channel\":\"");
+    trd_write_str(&w, ngx_http_trading_topic_name(topic));
+    trd_write_lit(&w, "\",\"symbols\":[");
+
+    for (i = 0, n = 0; i < hub->n; i++) {
+        len = ngx_strlen(hub->names[i]);
+
+        if (!ngx_http_trading_wants(want, i)
+            || trd_board_find(board, hub->names[i], len, &k) == TRD_OK)
+        {
+            continue;
+        }
+
+        one = w;
+
+        if (n++) {
+            trd_write_lit(&one, ",");
+        }
+
+        trd_write_json_str(&one, hub->names[i], len);
+
+        if (trd_writer_overflowed(&one)) {
+            break;
+        }
+
+        w = one;
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    w.end += 64;
+    trd_write_lit(&w, "],\"interval\":");
+    ngx_http_trading_topic_interval(&w, topic);
+    trd_write_lit(&w, ",\"reason\":\"new_board\"}");
+
+    ngx_http_trading_out_text(s, "unsubscribed", 0, (u_char *) text,
+                              trd_writer_len(&w));
 }

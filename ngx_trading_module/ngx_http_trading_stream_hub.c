@@ -478,6 +478,10 @@ ngx_http_trading_hub_replace(ngx_http_trading_hub_t *hub, trd_board_t *board)
 
     ngx_http_trading_hub_stop_pass(hub);
 
+    if (!first) {
+        ngx_http_trading_cohort_gone(hub, board);
+    }
+
     for (q = ngx_queue_head(&hub->cohorts);
          q != ngx_queue_sentinel(&hub->cohorts);
          q = ngx_queue_next(q))
