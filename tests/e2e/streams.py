@@ -21,15 +21,17 @@ class Board:
     """mkboard, which serves a board in a stack's run directory for a while;
     the same program as marketd, but it does only what it is told."""
 
-    def __init__(self, stack, *options, catalogue=None, serve=300000):
+    def __init__(self, stack, *options, catalogue=None, quotes=QUOTES,
+                 serve=300000):
         self.stack = stack
         stack.board.unlink(missing_ok=True)
         self.popen = subprocess.Popen(
             [str(MKBOARD), '--wake', '--serve', str(serve),
              *map(str, options), str(catalogue or stack.catalogue),
-             str(QUOTES), str(stack.run)],
+             str(quotes), str(stack.run)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True)
+            stderr=subprocess.PIPE, text=True,
+            env={'PATH': os.environ['PATH']})
         try:
             wait_for(self.up, 'a board')
         except BaseException:

@@ -318,7 +318,8 @@ class Live(unittest.TestCase):
             'auth_unavailable': [{'type': 'auth', 'token': 'x'}],
         }
         told = re.search(r'Codes of errors: (.*?)\.', DOCS, re.S)[1]
-        self.assertEqual(set(tried) | {'too_many_messages', 'no_board'},
+        self.assertEqual(set(tried) | {'too_many_messages', 'no_board',
+                                       'unavailable'},
                          set(re.findall(r'`(\w+)`', told)))
         for code, messages in tried.items():
             ws = self.ws()
