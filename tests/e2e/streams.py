@@ -70,7 +70,7 @@ def directives(more_lines='', **streams):
                               rf'\g<1>{value};', text)
             assert n == 1, name
         if more_lines:
-            text, n = re.subn(r'(location = /(?:ws|sse) \{\s+trading_stream;)',
+            text, n = re.subn(r'(location = /(?:ws|sse) \{)',
                               rf'\g<1>\n{more_lines}', text)
             assert n == 2
         return text
