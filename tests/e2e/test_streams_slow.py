@@ -49,7 +49,7 @@ class Counts(unittest.TestCase):
             for client in (fast, slow):
                 for channel in ('prices', 'trades'):
                     client.until('subscribed', channel=channel)
-            begun = [len(fast.messages), slow.all(0.1)][0]
+            begun = [len(fast.messages), slow.all(0.6)][0]
             os.kill(stack.marketd.pid, signal.SIGCONT)
             end = time.monotonic() + seconds
             memory = []
