@@ -31,6 +31,8 @@ class Bench:
         self.procs = []
 
     def __enter__(self):
+        # whoever stops us stops what we started, too
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         return self
 
     def __exit__(self, *exc):
