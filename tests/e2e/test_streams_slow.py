@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from stack import ASAN, Stack, wait_for                     # noqa: E402
+from stack import ASAN, Stack, free_port, wait_for          # noqa: E402
 from streams import (Board, counted, cpu, directives,       # noqa: E402
                      resident, small_sockets, switches, updates)
 from ws import CLOSE, TEXT, Closed, Sse, Ws, frame          # noqa: E402
@@ -37,14 +37,20 @@ class Counts(unittest.TestCase):
     compared, so that nothing is at the edge of what is counted."""
 
     def check(self, make, seconds=5.0):
-        with Stack(env={'SIMULATOR_RATE': 3000}, edit=slow_edit()) as stack:
+        port = free_port()              # whose sockets are not small
+
+        def edit(text):
+            return slow_edit()(text.replace(
+                'server_name     _;',
+                f'server_name _; listen 127.0.0.1:{port};', 1))
+        with Stack(env={'SIMULATOR_RATE': 3000}, edit=edit) as stack:
             wait_for(lambda: stack.json('/market/trades/BTC')['trades'],
                      'trades')
             os.kill(stack.marketd.pid, signal.SIGSTOP)
             time.sleep(0.2)             # the workers tell what there is
             pid = stack.worker_pids()[0]
             channels = 'channels=prices,trades'
-            fast = Ws(stack.port, f'/ws?{channels}')
+            fast = Ws(port, f'/ws?{channels}')
             slow = make(stack.port, channels)
             for client in (fast, slow):
                 for channel in ('prices', 'trades'):
@@ -75,6 +81,8 @@ class Counts(unittest.TestCase):
             slow.sock.close()
 
     def judge(self, whole, got):
+        self.assertEqual(told(whole, 'skipped', 'prices'), 0)
+        self.assertEqual(told(whole, 'missed', 'trades'), 0)
         prices, trades = updates(whole, 'prices'), updates(whole, 'trades')
         mine = updates(got, 'prices'), updates(got, 'trades')
         skipped = told(got, 'skipped', 'prices')
@@ -93,8 +101,6 @@ class Counts(unittest.TestCase):
         self.assertEqual(
             {m['data']['symbol']: m['data'] for m in mine[0]},
             {m['data']['symbol']: m['data'] for m in prices})
-        self.assertEqual(told(whole, 'skipped', 'prices'), 0)
-        self.assertEqual(told(whole, 'missed', 'trades'), 0)
 
     def test_websocket(self):
         self.check(lambda port, channels: Ws(port, f'/ws?{channels}',
