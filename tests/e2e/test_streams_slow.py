@@ -167,6 +167,34 @@ class Ends(unittest.TestCase):
                                          reason='slow') == 1, 'closed')
             self.assertEqual(counted(stack, 'connections', kind='sse'), 0)
 
+    def test_slow_events_at_a_reload(self):
+        """Who reads in time gets the drain and an orderly end; for who does
+        not, no last chunk is put amid the one that was cut."""
+        for late in (False, True):
+            with self.subTest(late=late), \
+                    Stack(env={'SIMULATOR_RATE': 3000},
+                          edit=slow_edit(drain='1s')) as stack:
+                sse = Sse(stack.port, '/sse?channels=prices,trades,orderbook',
+                          rcvbuf=4096)
+                time.sleep(1.5)
+                old = stack.worker_pids()[0]
+                os.kill(stack.nginx.pid, signal.SIGHUP)
+                if late:
+                    wait_for(lambda: not os.path.exists(f'/proc/{old}'),
+                             'the old worker leaves')
+                with self.assertRaises(Closed) as caught:
+                    while True:
+                        sse.event()
+                kinds = [kind for kind, _, _ in sse.events]
+                if late:
+                    self.assertIsNone(caught.exception.code)
+                    self.assertFalse(sse.raw.endswith(b'0\r\n\r\n'))
+                    self.assertGreater(len(sse.raw), 0)
+                else:
+                    self.assertEqual(caught.exception.code, 0)
+                    self.assertIn('drain', kinds)
+                sse.sock.close()
+
     def test_who_asks_and_does_not_read(self):
         """Replies are bounded, too."""
         with Stack(marketd=False, edit=slow_edit()) as stack, \
