@@ -41,6 +41,7 @@ typedef enum {
 #define NGX_HTTP_TRADING_MESSAGES_BURST  100
 #define NGX_HTTP_TRADING_ERRORS_MAX      20     /* of a connection */
 #define NGX_HTTP_TRADING_TICK            1000   /* ms */
+#define NGX_HTTP_TRADING_BUCKETS         1024   /* of cohorts, by their hash */
 #define NGX_HTTP_TRADING_GOODBYE         2000   /* ms for the client's close */
 
 /* how an update is written */
@@ -89,6 +90,7 @@ typedef struct {
 
 struct ngx_http_trading_cohort_s {
     ngx_queue_t              link;          /* in the hub's list */
+    ngx_queue_t              same;          /* in a bucket of it */
     uint32_t                 hash;
     uint32_t                 topics;        /* 1 << topic */
     ngx_http_trading_form_e  form;
@@ -106,6 +108,7 @@ typedef struct {
     u_char          *buf;                   /* what must go out first, */
     size_t           pos, last, size;       /* from a frame's begin or rest */
     ngx_msec_t       since;                 /* no byte was taken since */
+    off_t            sent;                  /* c->sent at that time */
     uint32_t         topics;                /* that have a bit */
     uint64_t         from;                  /* all up to here it got */
     uint32_t         nameless;              /* events without an id went out */
@@ -142,9 +145,11 @@ struct ngx_http_trading_stream_s {
     unsigned                    closing:1;  /* our close is on its way */
     unsigned                    closed:1;   /* the peer's was read */
     unsigned                    drained:1;  /* it was told to leave */
-    unsigned                    busy:1;     /* the filters hold lag->buf */
+    unsigned                    busy:1;     /* the filters or TLS hold
+                                               lag->buf */
     unsigned                    joined:1;   /* the hub has it */
     unsigned                    ended:1;    /* waits to be finalized */
+    unsigned                    cut:1;      /* within what it was sent */
 };
 
 /* a change that is to be told */
@@ -237,7 +242,10 @@ typedef struct {
     ngx_uint_t                     nstreams;
     ngx_uint_t                     forms[NGX_HTTP_TRADING_F_N];
     ngx_queue_t                    cohorts;
+    ngx_queue_t                    buckets[NGX_HTTP_TRADING_BUCKETS];
     ngx_queue_t                    beats;   /* streams, by their next ping */
+    ngx_msec_t                     beat;    /* their heartbeat, */
+    ngx_flag_t                     uneven;  /* unless they differ in it */
     ngx_queue_t                    lags;
     ngx_queue_t                    closings;
     ngx_queue_t                    accounts;    /* that are followed */
@@ -375,6 +383,7 @@ void ngx_http_trading_cohort_leave(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
 void ngx_http_trading_cohort_pick(ngx_http_trading_hub_t *hub,
     ngx_http_trading_cohort_t *cohort);
+void ngx_http_trading_cohort_rehash(ngx_http_trading_hub_t *hub);
 ngx_int_t ngx_http_trading_cohort_translate(ngx_http_trading_hub_t *hub,
     trd_board_t *board, ngx_http_trading_cohort_t *cohort);
 
@@ -395,6 +404,8 @@ void ngx_http_trading_hub_remove(ngx_http_trading_hub_t *hub,
 void ngx_http_trading_hub_closing(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
 void ngx_http_trading_hub_catch_up(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s);
+uint64_t ngx_http_trading_hub_told(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
 void ngx_http_trading_hub_woken(ngx_http_trading_hub_t *hub);
 void ngx_http_trading_hub_tell(ngx_http_trading_hub_t *hub,
@@ -450,6 +461,7 @@ void ngx_http_trading_out_picks(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
 void ngx_http_trading_out_text(ngx_http_trading_stream_t *s,
     const char *type, uint64_t seq, const u_char *text, size_t len);
+void ngx_http_trading_out_id(ngx_http_trading_stream_t *s);
 void ngx_http_trading_out_raw(ngx_http_trading_stream_t *s,
     const u_char *data, size_t len);
 ngx_int_t ngx_http_trading_out_event(ngx_http_trading_stream_t *s,
@@ -460,6 +472,8 @@ void ngx_http_trading_out_ready(ngx_http_trading_stream_t *s);
 ngx_http_trading_lag_t *ngx_http_trading_lag(ngx_http_trading_stream_t *s);
 void ngx_http_trading_lag_free(ngx_http_trading_stream_t *s);
 void ngx_http_trading_lag_unmark(ngx_http_trading_stream_t *s);
+void ngx_http_trading_lag_mask(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s);
 ngx_int_t ngx_http_trading_lag_append(ngx_http_trading_stream_t *s,
     const u_char *data, size_t len, ngx_flag_t must);
 ngx_int_t ngx_http_trading_lag_text(ngx_http_trading_hub_t *hub,

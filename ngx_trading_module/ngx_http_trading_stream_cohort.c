@@ -11,6 +11,14 @@
 static void ngx_http_trading_gone_tell(ngx_http_trading_hub_t *hub,
     trd_board_t *board, ngx_http_trading_stream_t *s, ngx_uint_t topic,
     const ngx_http_trading_want_t *want);
+static ngx_http_trading_cohort_t *ngx_http_trading_cohort_find(
+    ngx_http_trading_hub_t *hub, const ngx_http_trading_cohort_t *like);
+static ngx_int_t ngx_http_trading_cohort_listen(ngx_http_trading_hub_t *hub,
+    const ngx_http_trading_cohort_t *c);
+static void ngx_http_trading_cohort_forget(ngx_http_trading_hub_t *hub,
+    uint32_t topics);
+static void ngx_http_trading_cohort_unref(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_cohort_t *c);
 static uint32_t ngx_http_trading_cohort_hash(ngx_http_trading_hub_t *hub,
     const ngx_http_trading_cohort_t *c);
 static ngx_flag_t ngx_http_trading_cohort_same(ngx_http_trading_hub_t *hub,
@@ -26,6 +34,9 @@ static int ngx_libc_cdecl ngx_http_trading_pick_order(const void *one,
     const void *two);
 
 
+#define ngx_http_trading_cohort_bucket(hub, hash)                             \
+    (&(hub)->buckets[(hash) % NGX_HTTP_TRADING_BUCKETS])
+
 #define ngx_http_trading_wants(want, i)                                       \
     ((want)->all || ((want)->bits[(i) / 64] >> ((i) % 64) & 1))
 
@@ -35,82 +46,41 @@ ngx_int_t
 ngx_http_trading_cohort_join(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, const ngx_http_trading_cohort_t *like)
 {
-    uint32_t                    hash;
-    ngx_uint_t                  topic;
-    ngx_queue_t                *q;
     ngx_http_trading_cohort_t  *c;
 
-    hash = ngx_http_trading_cohort_hash(hub, like);
-    c = NULL;
-
-    for (q = ngx_queue_head(&hub->cohorts);
-         q != ngx_queue_sentinel(&hub->cohorts);
-         q = ngx_queue_next(q))
-    {
-        c = ngx_queue_data(q, ngx_http_trading_cohort_t, link);
-
-        if (c->hash == hash && ngx_http_trading_cohort_same(hub, c, like)) {
-            break;
-        }
-
-        c = NULL;
-    }
+    c = ngx_http_trading_cohort_find(hub, like);
 
     if (c && c == s->cohort) {
         return NGX_OK;
     }
 
-    for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
-        if (like->topics & (1U << topic)
-            && ngx_http_trading_subject_listen(hub, topic) != NGX_OK)
-        {
-            while (topic--) {
-                if (like->topics & (1U << topic)) {
-                    ngx_http_trading_subject_forget(hub, topic);
-                }
-            }
-
-            return NGX_ERROR;
-        }
+    if (ngx_http_trading_cohort_listen(hub, like) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (c == NULL) {
         c = ngx_http_trading_cohort_create(hub, like);
 
         if (c == NULL) {
-            for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
-                if (like->topics & (1U << topic)) {
-                    ngx_http_trading_subject_forget(hub, topic);
-                }
-            }
-
+            ngx_http_trading_cohort_forget(hub, like->topics);
             return NGX_ERROR;
         }
-
-        c->hash = hash;
     }
+
+    /* it stays, whoever leaves it meanwhile */
+
+    c->nstreams++;
 
     /* what is being handed out now is of the old subscriptions */
 
     ngx_http_trading_hub_catch_up(hub, s);
+    ngx_http_trading_cohort_leave(hub, s);
 
     if (s->ended) {
-        if (c->nstreams == 0) {
-            ngx_queue_remove(&c->link);
-            ngx_http_trading_cohort_free(c);
-        }
-
-        for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
-            if (like->topics & (1U << topic)) {
-                ngx_http_trading_subject_forget(hub, topic);
-            }
-        }
-
+        ngx_http_trading_cohort_forget(hub, c->topics);
+        ngx_http_trading_cohort_unref(hub, c);
         return NGX_OK;
     }
-
-    c->nstreams++;
-    ngx_http_trading_cohort_leave(hub, s);
 
     s->cohort = c;
     s->batch = hub->batch_no;
@@ -120,11 +90,70 @@ ngx_http_trading_cohort_join(ngx_http_trading_hub_t *hub,
 }
 
 
+static ngx_http_trading_cohort_t *
+ngx_http_trading_cohort_find(ngx_http_trading_hub_t *hub,
+    const ngx_http_trading_cohort_t *like)
+{
+    uint32_t                    hash;
+    ngx_queue_t                *q, *bucket;
+    ngx_http_trading_cohort_t  *c;
+
+    hash = ngx_http_trading_cohort_hash(hub, like);
+    bucket = ngx_http_trading_cohort_bucket(hub, hash);
+
+    for (q = ngx_queue_head(bucket);
+         q != ngx_queue_sentinel(bucket);
+         q = ngx_queue_next(q))
+    {
+        c = ngx_queue_data(q, ngx_http_trading_cohort_t, same);
+
+        if (c->hash == hash && ngx_http_trading_cohort_same(hub, c, like)) {
+            return c;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* another listener of each of its topics */
+static ngx_int_t
+ngx_http_trading_cohort_listen(ngx_http_trading_hub_t *hub,
+    const ngx_http_trading_cohort_t *c)
+{
+    ngx_uint_t  topic;
+
+    for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
+        if (c->topics & (1U << topic)
+            && ngx_http_trading_subject_listen(hub, topic) != NGX_OK)
+        {
+            ngx_http_trading_cohort_forget(hub, c->topics
+                                                & ((1U << topic) - 1));
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_trading_cohort_forget(ngx_http_trading_hub_t *hub, uint32_t topics)
+{
+    ngx_uint_t  topic;
+
+    for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
+        if (topics & (1U << topic)) {
+            ngx_http_trading_subject_forget(hub, topic);
+        }
+    }
+}
+
+
 void
 ngx_http_trading_cohort_leave(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s)
 {
-    ngx_uint_t                  topic;
     ngx_http_trading_cohort_t  *c;
 
     c = s->cohort;
@@ -136,12 +165,15 @@ ngx_http_trading_cohort_leave(ngx_http_trading_hub_t *hub,
     s->cohort = NULL;
     ngx_queue_remove(&s->link);
 
-    for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
-        if (c->topics & (1U << topic)) {
-            ngx_http_trading_subject_forget(hub, topic);
-        }
-    }
+    ngx_http_trading_cohort_forget(hub, c->topics);
+    ngx_http_trading_cohort_unref(hub, c);
+}
 
+
+static void
+ngx_http_trading_cohort_unref(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_cohort_t *c)
+{
     if (--c->nstreams) {
         return;
     }
@@ -155,7 +187,27 @@ ngx_http_trading_cohort_leave(ngx_http_trading_hub_t *hub,
     }
 
     ngx_queue_remove(&c->link);
+    ngx_queue_remove(&c->same);
     ngx_http_trading_cohort_free(c);
+}
+
+
+/* after a new board: the bits are others */
+void
+ngx_http_trading_cohort_rehash(ngx_http_trading_hub_t *hub)
+{
+    ngx_http_trading_cohort_t  *c;
+
+    for (c = ngx_http_trading_cohort_next(hub, NULL);
+         c;
+         c = ngx_http_trading_cohort_next(hub, c))
+    {
+        c->hash = ngx_http_trading_cohort_hash(hub, c);
+
+        ngx_queue_remove(&c->same);
+        ngx_queue_insert_tail(ngx_http_trading_cohort_bucket(hub, c->hash),
+                              &c->same);
+    }
 }
 
 
@@ -273,7 +325,11 @@ ngx_http_trading_cohort_create(ngx_http_trading_hub_t *hub,
         ngx_memcpy(c->want[i].bits, like->want[i].bits, size);
     }
 
+    c->hash = ngx_http_trading_cohort_hash(hub, c);
+
     ngx_queue_insert_tail(&hub->cohorts, &c->link);
+    ngx_queue_insert_tail(ngx_http_trading_cohort_bucket(hub, c->hash),
+                          &c->same);
 
     return c;
 }

@@ -14,8 +14,11 @@
 
 #include "ngx_http_trading_stream.h"
 
-#define NGX_HTTP_TRADING_SLICE  256     /* connections that are written to */
+#define NGX_HTTP_TRADING_SLICE  256     /* connections, or cohorts without news */
 
+static void ngx_http_trading_hub_init(ngx_http_trading_hub_t *hub);
+static void ngx_http_trading_hub_adopt(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_main_conf_t *mcf);
 static void ngx_http_trading_hub_timer(ngx_event_t *ev);
 static void ngx_http_trading_hub_slice(ngx_event_t *ev);
 static void ngx_http_trading_hub_sleep(ngx_http_trading_hub_t *hub);
@@ -45,22 +48,22 @@ ngx_http_trading_hub(ngx_http_trading_main_conf_t *mcf)
 
     hub = &ngx_http_trading_the_hub;
 
-    if (hub->mcf) {
-
-        /* in a single process another configuration may have come */
-
-        if (mcf && hub->mcf != mcf && hub->nstreams == 0) {
-            hub->mcf = mcf;
-            hub->generation = 0;
-            hub->feed.file = NULL;
-            hub->feed.mapped = 0;
-        }
-
-        return hub;
+    if (hub->mcf == NULL) {
+        ngx_http_trading_hub_init(hub);
     }
 
-    hub->mcf = mcf;
-    hub->log = ngx_cycle->log;
+    if (mcf && hub->mcf != mcf) {
+        ngx_http_trading_hub_adopt(hub, mcf);
+    }
+
+    return hub;
+}
+
+
+static void
+ngx_http_trading_hub_init(ngx_http_trading_hub_t *hub)
+{
+    ngx_uint_t  i;
 
     ngx_queue_init(&hub->cohorts);
     ngx_queue_init(&hub->beats);
@@ -68,6 +71,10 @@ ngx_http_trading_hub(ngx_http_trading_main_conf_t *mcf)
     ngx_queue_init(&hub->closings);
     ngx_http_trading_account_init(hub);
     ngx_queue_init(&hub->ended);
+
+    for (i = 0; i < NGX_HTTP_TRADING_BUCKETS; i++) {
+        ngx_queue_init(&hub->buckets[i]);
+    }
 
     hub->flush.handler = ngx_http_trading_hub_timer;
     hub->slice.handler = ngx_http_trading_hub_slice;
@@ -82,6 +89,37 @@ ngx_http_trading_hub(ngx_http_trading_main_conf_t *mcf)
     hub->finish.data = hub;
     hub->drain.data = hub;
     hub->events.data = hub;
+}
+
+
+/*
+ * A worker has one configuration.  In a single process another one may come,
+ * and the memory of the first goes with the last of its connections; streams
+ * of both are one hub's, which holds to the newest.  Its board may be another
+ * file: whoever listens gets it as a new one.
+ */
+static void
+ngx_http_trading_hub_adopt(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_main_conf_t *mcf)
+{
+    ngx_http_trading_main_conf_t  *newest;
+
+    newest = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                                 ngx_http_trading_module);
+
+    if (newest && newest->board.path.len) {
+        mcf = newest;
+    }
+
+    if (hub->mcf == mcf) {
+        return;                 /* a request of an old connection */
+    }
+
+    hub->mcf = mcf;
+    hub->log = ngx_cycle->log;
+    hub->board = NULL;
+    hub->feed.file = NULL;
+    hub->feed.mapped = 0;
 
     hub->flush.log = hub->log;
     hub->slice.log = hub->log;
@@ -90,7 +128,11 @@ ngx_http_trading_hub(ngx_http_trading_main_conf_t *mcf)
     hub->drain.log = hub->log;
     hub->events.log = hub->log;
 
-    return hub;
+    if (hub->generation) {
+        hub->generation = (uint64_t) -1;
+    }
+
+    ngx_http_trading_wake_close(hub);
 }
 
 
@@ -98,6 +140,8 @@ void
 ngx_http_trading_hub_add(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s)
 {
+    ngx_msec_t  beat;
+
     if (hub->nstreams == 0) {
         hub->generation = 0;
     }
@@ -108,12 +152,21 @@ ngx_http_trading_hub_add(ngx_http_trading_hub_t *hub,
         hub->stale = ngx_http_trading_silent(hub);
     }
 
+    beat = ngx_http_trading_heartbeat(s);
+
+    hub->uneven = hub->nstreams && (hub->uneven || hub->beat != beat);
+    hub->beat = beat;
+
     s->joined = 1;
-    s->due = ngx_current_msec + ngx_http_trading_heartbeat(s);
+    s->due = ngx_current_msec + beat;
 
     ngx_queue_insert_tail(&hub->beats, &s->beat);
     hub->forms[s->form]++;
     ngx_http_trading_count_opened(hub->mcf, s->websocket, 1);
+
+    if (hub->draining && !hub->drain.timer_set) {
+        ngx_add_timer(&hub->drain, 1);          /* it came late */
+    }
 
     if (hub->nstreams++) {
         return;
@@ -207,6 +260,10 @@ ngx_http_trading_hub_timer(ngx_event_t *ev)
     if (hub->pass == NULL) {
         ngx_http_trading_hub_look(hub);
 
+        if (hub->nstreams == 0) {
+            return;                     /* none survived a new board */
+        }
+
         if (hub->nchanges == 0) {
             ngx_http_trading_hub_sleep(hub);
             return;
@@ -297,6 +354,13 @@ ngx_http_trading_hub_slice(ngx_event_t *ev)
             continue;
         }
 
+        /* to look what a cohort wants is work, too, even if it is nothing */
+
+        if (n++ == NGX_HTTP_TRADING_SLICE) {
+            ngx_post_event(&hub->slice, &ngx_posted_next_events);
+            return;
+        }
+
         if (hub->picked != c) {
             ngx_http_trading_cohort_pick(hub, c);
         }
@@ -307,11 +371,6 @@ ngx_http_trading_hub_slice(ngx_event_t *ev)
             ngx_queue_add(&c->streams, &c->todo);
             ngx_queue_init(&c->todo);
             continue;
-        }
-
-        if (n++ == NGX_HTTP_TRADING_SLICE) {
-            ngx_post_event(&hub->slice, &ngx_posted_next_events);
-            return;
         }
 
         q = ngx_queue_head(&c->todo);
@@ -362,6 +421,17 @@ ngx_http_trading_hub_catch_up(ngx_http_trading_hub_t *hub,
     {
         ngx_http_trading_hub_serve(hub, s);
     }
+}
+
+
+/* the seq up to which the stream was given all, or owes it to itself: only
+   this may be named to it, as it may resume from what it was named */
+uint64_t
+ngx_http_trading_hub_told(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    return (hub->pass && s->cohort && s->batch != hub->batch_no)
+           ? hub->told_before : hub->told;
 }
 
 
@@ -468,6 +538,7 @@ ngx_http_trading_hub_same(ngx_http_trading_hub_t *hub)
 static ngx_int_t
 ngx_http_trading_hub_replace(ngx_http_trading_hub_t *hub, trd_board_t *board)
 {
+    ngx_int_t                    rc;
     ngx_uint_t                   topic, listeners[NGX_HTTP_TRADING_T_EACH];
     ngx_queue_t                 *q;
     ngx_flag_t                   first;
@@ -513,6 +584,11 @@ ngx_http_trading_hub_replace(ngx_http_trading_hub_t *hub, trd_board_t *board)
     }
 
     if (ngx_http_trading_hub_names(hub, board) != NGX_OK) {
+
+        for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
+            hub->subject[topic].listeners = listeners[topic];
+        }
+
         return NGX_ERROR;
     }
 
@@ -522,14 +598,23 @@ ngx_http_trading_hub_replace(ngx_http_trading_hub_t *hub, trd_board_t *board)
     hub->told = hub->cursor;
     hub->told_before = hub->cursor;
 
+    ngx_http_trading_cohort_rehash(hub);
+    rc = NGX_OK;
+
     for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
         if (listeners[topic]) {
             if (ngx_http_trading_subject_listen(hub, topic) != NGX_OK) {
-                return NGX_ERROR;
+                rc = NGX_ERROR;
             }
+
+            /* they will leave one by one even then */
 
             hub->subject[topic].listeners = listeners[topic];
         }
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (!first) {
@@ -601,12 +686,17 @@ ngx_http_trading_hub_resync(ngx_http_trading_hub_t *hub)
                     hub->cursor);
 
     ngx_http_trading_hub_tell(hub, "resync", text, p - text);
+
+    if (hub->nstreams == 0) {
+        return;
+    }
+
     ngx_http_trading_subject_all(hub, hub->cursor);
 
     ngx_http_trading_wake_close(hub);
     ngx_http_trading_wake_open(hub);
 
-    if (hub->nstreams && !hub->flush.timer_set) {
+    if (!hub->flush.timer_set) {
         ngx_add_timer(&hub->flush, 1);
     }
 }
