@@ -22,7 +22,7 @@ static ngx_int_t ngx_http_trading_lag_tell(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, ngx_uint_t channel, const char *type,
     uint64_t *count, ngx_flag_t must);
 static ngx_int_t ngx_http_trading_lag_owed(ngx_http_trading_hub_t *hub,
-    ngx_http_trading_lag_t *lag, ngx_http_trading_change_t **owed,
+    ngx_http_trading_stream_t *s, ngx_http_trading_change_t **owed,
     uint32_t *n);
 static ngx_int_t ngx_http_trading_lag_update(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, ngx_http_trading_change_t *owed);
@@ -52,6 +52,7 @@ ngx_http_trading_lag(ngx_http_trading_stream_t *s)
     s->lag->stream = s;
     s->lag->from = hub->told_before;
     s->lag->since = ngx_current_msec;
+    s->lag->sent = s->request->connection->sent;
     ngx_queue_insert_tail(&hub->lags, &s->lag->link);
 
     return s->lag;
@@ -100,6 +101,44 @@ ngx_http_trading_lag_unmark(ngx_http_trading_stream_t *s)
 }
 
 
+/* what a stream does not want any more is not owed to it */
+void
+ngx_http_trading_lag_mask(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    uint32_t                    word;
+    ngx_uint_t                  topic;
+    ngx_http_trading_lag_t     *lag;
+    ngx_http_trading_cohort_t  *c;
+
+    lag = s->lag;
+    c = s->cohort;
+
+    if (lag == NULL || c == NULL) {
+        return;
+    }
+
+    lag->topics &= c->topics;
+
+    for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
+
+        if (lag->bits[topic] == NULL) {
+            continue;
+        }
+
+        if (!(c->topics & (1U << topic))) {
+            ngx_free(lag->bits[topic]);
+            lag->bits[topic] = NULL;
+            continue;
+        }
+
+        for (word = 0; !c->want[topic].all && word < hub->words; word++) {
+            lag->bits[topic][word] &= c->want[topic].bits[word];
+        }
+    }
+}
+
+
 /*
  * Bytes to go out behind what is there already.  `must`: part of a frame that
  * has begun, or a reply, which may go beyond the bound.  NGX_DECLINED: there
@@ -122,7 +161,7 @@ ngx_http_trading_lag_append(ngx_http_trading_stream_t *s, const u_char *data,
     lcf = ngx_http_get_module_loc_conf(s->request, ngx_http_trading_module);
     bound = lcf->stream_buffer + (must ? NGX_HTTP_TRADING_LAG_SLACK : 0);
 
-    /* what nginx's filters hold may not move */
+    /* what nginx's filters or TLS hold may not move */
 
     if (lag->last - lag->pos + len > bound
         || (s->busy && lag->size - lag->last < len))
@@ -141,7 +180,7 @@ ngx_http_trading_lag_append(ngx_http_trading_stream_t *s, const u_char *data,
         size = ngx_max(size, lag->last + len);
         size = ngx_min(size, ngx_max(bound, lag->last + len));
 
-        if (s->filtered) {
+        if (s->filtered || s->request->connection->ssl) {
             size = lcf->stream_buffer + NGX_HTTP_TRADING_LAG_SLACK;
         }
 
@@ -255,12 +294,16 @@ ngx_http_trading_lag_refill(ngx_http_trading_stream_t *s)
 
     if (lag->topics) {
 
-        if (ngx_http_trading_lag_owed(hub, lag, &owed, &n) != NGX_OK) {
+        if (ngx_http_trading_lag_owed(hub, s, &owed, &n) != NGX_OK) {
             return NGX_ERROR;
         }
 
         for (i = 0; i < n; i++) {
             rc = ngx_http_trading_lag_update(hub, s, &owed[i]);
+
+            if (rc == NGX_DECLINED && lag->last == lag->pos) {
+                continue;       /* it will never fit: the next may */
+            }
 
             if (rc == NGX_DECLINED) {
                 break;
@@ -350,7 +393,7 @@ ngx_http_trading_lag_tell(ngx_http_trading_hub_t *hub,
 
     trd_writer_init(&w, text, sizeof(text));
     trd_lag_json(&w, type, trd_channel_name(channel), *count,
-                 (channel < TRD_CHANNEL_PRIVATE) ? hub->told
+                 (channel < TRD_CHANNEL_PRIVATE) ? s->lag->from
                                                  : hub->feed.told);
 
     rc = ngx_http_trading_lag_text(hub, s, type, (u_char *) w.start,
@@ -363,17 +406,24 @@ ngx_http_trading_lag_tell(ngx_http_trading_hub_t *hub,
 }
 
 
-/* the bits as a list, what changed first in front; to be freed */
+/*
+ * The bits as a list, what changed first in front; to be freed.  What the
+ * journal brought since the last batch counts as of that batch: others have
+ * changes before it that this stream has not got.
+ */
 static ngx_int_t
 ngx_http_trading_lag_owed(ngx_http_trading_hub_t *hub,
-    ngx_http_trading_lag_t *lag, ngx_http_trading_change_t **owed,
+    ngx_http_trading_stream_t *s, ngx_http_trading_change_t **owed,
     uint32_t *n)
 {
     uint32_t                    word, total, k;
-    uint64_t                    bits;
+    uint64_t                    bits, told;
     ngx_uint_t                  topic;
+    ngx_http_trading_lag_t     *lag;
     ngx_http_trading_change_t  *list;
 
+    lag = s->lag;
+    told = ngx_http_trading_hub_told(hub, s);
     total = 0;
 
     for (topic = 0; topic < NGX_HTTP_TRADING_T_N; topic++) {
@@ -409,7 +459,7 @@ ngx_http_trading_lag_owed(ngx_http_trading_hub_t *hub,
         if (topic >= NGX_HTTP_TRADING_T_EACH) {
             list[*n].topic = (uint32_t) topic;
             list[*n].instrument = 0;
-            list[*n].seq = hub->cursor;
+            list[*n].seq = told;
             (*n)++;
             continue;
         }
@@ -423,7 +473,8 @@ ngx_http_trading_lag_owed(ngx_http_trading_hub_t *hub,
                 list[*n].topic = (uint32_t) topic;
                 list[*n].instrument = k;
                 list[*n].seq = hub->subject[topic].seq
-                               ? hub->subject[topic].seq[k] : hub->cursor;
+                               ? ngx_min(hub->subject[topic].seq[k], told)
+                               : told;
                 (*n)++;
             }
         }
@@ -610,8 +661,7 @@ ngx_http_trading_lag_id(ngx_http_trading_hub_t *hub,
     size_t  n;
 
     n = ngx_http_trading_form_write(hub, s->form, "",
-                                    (hub->pass && s->batch != hub->batch_no)
-                                    ? hub->told_before : hub->told,
+                                    ngx_http_trading_hub_told(hub, s),
                                     (u_char *) "", 0, buf);
 
     return ngx_http_trading_lag_append(s, buf, n, 1);

@@ -269,6 +269,36 @@ ngx_http_trading_out_text(ngx_http_trading_stream_t *s, const char *type,
 }
 
 
+/*
+ * An SSE client has all that comes first, of all its channels: only now may
+ * it go on from here.  With an id before, one that is cut off in between
+ * would come back with it and never get the rest.
+ */
+void
+ngx_http_trading_out_id(ngx_http_trading_stream_t *s)
+{
+    u_char                   buf[256];
+    ngx_http_trading_hub_t  *hub;
+
+    if (s->ended) {
+        return;
+    }
+
+    if (s->lag) {
+        s->lag->nameless = 1;
+        return;
+    }
+
+    hub = ngx_http_trading_hub(NULL);
+
+    ngx_http_trading_out_raw(s, buf,
+                             ngx_http_trading_form_write(
+                                 hub, s->form, "",
+                                 ngx_http_trading_hub_told(hub, s),
+                                 (u_char *) "", 0, buf));
+}
+
+
 /* whole frames or events */
 void
 ngx_http_trading_out_raw(ngx_http_trading_stream_t *s, const u_char *data,
@@ -419,6 +449,11 @@ ngx_http_trading_out_flush(ngx_http_trading_stream_t *s)
 
         n = c->send(c, lag->buf + lag->pos, lag->last - lag->pos);
 
+        /* OpenSSL wants to be asked again with the very same bytes, in the
+           same place; there may be more behind them */
+
+        s->busy = (n == NGX_AGAIN && c->ssl);
+
         if (n == NGX_AGAIN) {
             return (ngx_handle_write_event(c->write, 0) == NGX_OK)
                    ? NGX_AGAIN : NGX_ERROR;
@@ -429,7 +464,6 @@ ngx_http_trading_out_flush(ngx_http_trading_stream_t *s)
         }
 
         lag->pos += n;
-        lag->since = ngx_current_msec;
         ngx_http_trading_count_stream(ngx_http_trading_hub(NULL)->mcf,
                                       NGX_HTTP_TRADING_SC_BYTES, n);
     }
@@ -442,7 +476,6 @@ ngx_http_trading_out_flush(ngx_http_trading_stream_t *s)
 static ngx_int_t
 ngx_http_trading_out_filter(ngx_http_trading_stream_t *s)
 {
-    off_t                    before;
     ngx_int_t                rc;
     ngx_buf_t               *b;
     ngx_chain_t              out;
@@ -453,7 +486,6 @@ ngx_http_trading_out_filter(ngx_http_trading_stream_t *s)
     r = s->request;
     c = r->connection;
     lag = s->lag;
-    before = c->sent;
 
     if (s->busy || lag == NULL) {
         rc = ngx_http_output_filter(r, NULL);
@@ -480,10 +512,6 @@ ngx_http_trading_out_filter(ngx_http_trading_stream_t *s)
 
     if (rc == NGX_ERROR || c->error) {
         return NGX_ERROR;
-    }
-
-    if (lag && c->sent != before) {
-        lag->since = ngx_current_msec;
     }
 
     if (r->buffered || c->buffered || rc == NGX_AGAIN) {

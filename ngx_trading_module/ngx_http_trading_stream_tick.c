@@ -69,8 +69,8 @@ ngx_http_trading_tick(ngx_event_t *ev)
 }
 
 
-/* those whose time has come are in front: all wait for the same time, or for
-   one of the few that the configuration names */
+/* those whose time has come are in front if all wait for the same time; where
+   locations differ all are looked at */
 static void
 ngx_http_trading_tick_beats(ngx_http_trading_hub_t *hub)
 {
@@ -90,7 +90,12 @@ ngx_http_trading_tick_beats(ngx_http_trading_hub_t *hub)
         s = ngx_queue_data(q, ngx_http_trading_stream_t, beat);
 
         if (!ngx_http_trading_passed(s->due)) {
-            return;
+
+            if (!hub->uneven) {
+                return;
+            }
+
+            continue;
         }
 
         beat = ngx_http_trading_heartbeat(s);
@@ -146,6 +151,13 @@ ngx_http_trading_tick_lags(ngx_http_trading_hub_t *hub)
 
         lcf = ngx_http_get_module_loc_conf(s->request,
                                            ngx_http_trading_module);
+
+        /* of HTTP/2 bytes may go without the stream being asked */
+
+        if (lag->sent != s->request->connection->sent) {
+            lag->sent = s->request->connection->sent;
+            lag->since = ngx_current_msec;
+        }
 
         if (!ngx_http_trading_passed(lag->since + lcf->stream_slow)) {
             continue;
@@ -322,7 +334,7 @@ ngx_http_trading_drain_tell(ngx_http_trading_hub_t *hub,
                     "\"resume\":\"%uL-%uL\",\"delay_ms\":%M}",
                     hub->generation,
                     s->lag ? s->lag->from
-                    : hub->pass ? hub->told_before : hub->told,
+                           : ngx_http_trading_hub_told(hub, s),
                     delay);
 
     ngx_http_trading_out_text(s, "drain", 0, text, p - text);

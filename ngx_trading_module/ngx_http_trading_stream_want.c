@@ -450,6 +450,8 @@ ngx_http_trading_want_join(ngx_http_trading_stream_t *s,
         return rc;
     }
 
+    ngx_http_trading_lag_mask(hub, s);
+
     return ngx_http_trading_events_follow(hub, s);
 }
 
