@@ -207,7 +207,7 @@ ngx_http_trading_batch_trades(ngx_http_trading_hub_t *hub,
     ngx_http_trading_change_t *change)
 {
     uint32_t                  i, n;
-    uint64_t                  missed, *told;
+    uint64_t                  missed, seq, *told;
     trd_writer_t              w;
     trd_instrument_t          in;
     ngx_http_trading_item_t  *it;
@@ -230,19 +230,32 @@ ngx_http_trading_batch_trades(ngx_http_trading_hub_t *hub,
         }
 
         if (missed && *told) {
+
+            /* before the trades that are left */
+
+            seq = ngx_min(n ? trades[0].seq : change->seq, hub->told);
+
             it = ngx_http_trading_batch_item(hub, change->topic,
-                                             change->instrument,
-                                             change->seq, &w);
+                                             change->instrument, seq, &w);
             if (it == NULL) {
                 return NGX_ERROR;
             }
 
-            trd_lag_json(&w, "missed", "trades", missed, change->seq);
+            *told += missed;
+            trd_lag_json(&w, "missed", "trades", missed, seq);
             it->missed = 1;
             ngx_http_trading_batch_end(hub, it, &w);
         }
 
         for (i = 0; i < n; i++) {
+
+            /* the board goes on meanwhile: a seq that is beyond the others
+               of this batch would seem to say that all before it was told */
+
+            if (trades[i].seq > hub->told) {
+                return NGX_OK;
+            }
+
             it = ngx_http_trading_batch_item(hub, change->topic,
                                              change->instrument,
                                              trades[i].seq, &w);
@@ -467,6 +480,7 @@ ngx_int_t
 ngx_http_trading_batch_form(ngx_http_trading_hub_t *hub, ngx_uint_t form)
 {
     uint32_t                   i;
+    uint64_t                   id;
     const char                *type;
     ngx_http_trading_item_t   *it;
     ngx_http_trading_batch_t  *b;
@@ -494,9 +508,14 @@ ngx_http_trading_batch_form(ngx_http_trading_hub_t *hub, ngx_uint_t form)
         type = it->missed ? "missed"
                           : ngx_http_trading_topic_update(it->topic);
 
+        /* a client that has only the first of two of one seq goes on from
+           before them */
+
+        id = it->seq - (i < b->n && it[1].seq == it->seq);
+
         it->form[form] = to->len;
         it->form_len[form] = (uint32_t)
-            ngx_http_trading_form_write(hub, form, type, it->seq,
+            ngx_http_trading_form_write(hub, form, type, id,
                                         b->text.start + it->text, it->len,
                                         to->start + to->len);
         to->len += it->form_len[form];

@@ -38,17 +38,19 @@ ngx_http_trading_stream_begin(ngx_http_trading_stream_t *s,
     }
 
     if (binary) {
-        if (ngx_http_trading_want_binary(s, request, &no) == NGX_OK) {
-            ngx_http_trading_snapshot_binary(s);
+        if (ngx_http_trading_want_binary(s, request, &no) != NGX_OK) {
+            ngx_http_trading_stream_refuse(s, request, &no);
             return;
         }
 
-        ngx_http_trading_stream_refuse(s, request, &no);
-        return;
+        ngx_http_trading_snapshot_binary(s);
+
+    } else if (request->channels) {
+        ngx_http_trading_stream_subscribe(s, request);
     }
 
-    if (request->channels) {
-        ngx_http_trading_stream_subscribe(s, request);
+    if (!s->websocket) {
+        ngx_http_trading_out_id(s);
     }
 }
 
@@ -113,7 +115,7 @@ ngx_http_trading_stream_connected(ngx_http_trading_stream_t *s)
         }
     }
 
-    ngx_http_trading_out_text(s, "connected", hub->told, (u_char *) text,
+    ngx_http_trading_out_text(s, "connected", 0, (u_char *) text,
                               trd_writer_len(&w));
 }
 
@@ -460,7 +462,7 @@ ngx_http_trading_stream_resume(ngx_http_trading_stream_t *s,
         trd_write_lit(&w, ",\"epoch\":");
         trd_write_u64(&w, hub->generation);
         trd_write_lit(&w, ",\"seq\":");
-        trd_write_u64(&w, hub->cursor);
+        trd_write_u64(&w, ngx_http_trading_hub_told(hub, s));
         trd_write_lit(&w, "}");
 
         ngx_http_trading_out_text(s, "resumed", 0, (u_char *) text,

@@ -131,7 +131,7 @@ ngx_http_trading_snapshot(ngx_http_trading_stream_t *s,
                                       "the reply does not fit the buffer");
 
     } else {
-        ngx_http_trading_out_text(s, "subscribed", hub->told, (u_char *) text,
+        ngx_http_trading_out_text(s, "subscribed", 0, (u_char *) text,
                                   trd_writer_len(&w));
     }
 
@@ -166,7 +166,7 @@ ngx_http_trading_snapshot_head(ngx_http_trading_stream_t *s,
     trd_write_lit(w, ",\"epoch\":");
     trd_write_u64(w, hub->generation);
     trd_write_lit(w, ",\"seq\":");
-    trd_write_u64(w, hub->cursor);
+    trd_write_u64(w, ngx_http_trading_hub_told(hub, s));
 }
 
 
@@ -467,7 +467,7 @@ ngx_http_trading_snapshot_binary(ngx_http_trading_stream_t *s)
     trd_writer_init(&w, text, size);
 
     if (ngx_http_trading_data_page(hub, TRD_PAGE_BINARY, &w, &ms) == NGX_OK) {
-        ngx_http_trading_out_text(s, "binary", hub->told, (u_char *) text,
+        ngx_http_trading_out_text(s, "binary", 0, (u_char *) text,
                                   trd_writer_len(&w));
     }
 

@@ -10,7 +10,7 @@
 #include "ngx_http_trading_stream.h"
 #include "trd_board_series.h"
 
-#define NGX_HTTP_TRADING_TRADES_AHEAD  16   /* of a journal just read */
+#define NGX_HTTP_TRADING_TRADES_AHEAD  64   /* of the last batch */
 
 static ngx_int_t ngx_http_trading_subject_alloc(ngx_http_trading_hub_t *hub,
     ngx_http_trading_subject_t *sub);
@@ -18,6 +18,8 @@ static void ngx_http_trading_subject_free(ngx_http_trading_hub_t *hub,
     ngx_http_trading_subject_t *sub);
 static void ngx_http_trading_subject_init(ngx_http_trading_hub_t *hub,
     ngx_uint_t topic);
+static void ngx_http_trading_subject_trades(ngx_http_trading_hub_t *hub,
+    uint32_t instrument);
 static ngx_int_t ngx_http_trading_subject_add(ngx_http_trading_hub_t *hub,
     ngx_uint_t topic, uint32_t instrument, uint64_t seq);
 static void ngx_http_trading_subject_entry(ngx_http_trading_hub_t *hub,
@@ -166,9 +168,8 @@ static void
 ngx_http_trading_subject_init(ngx_http_trading_hub_t *hub, ngx_uint_t topic)
 {
     uint32_t                     i, n;
-    uint64_t                     missed;
     trd_quote_t                  quote;
-    trd_trade_t                  trades[NGX_HTTP_TRADING_TRADES_AHEAD];
+    trd_candle_t                 candle;
     ngx_http_trading_subject_t  *sub;
 
     sub = &hub->subject[topic];
@@ -188,23 +189,67 @@ ngx_http_trading_subject_init(ngx_http_trading_hub_t *hub, ngx_uint_t topic)
             sub->seq[i] = ngx_min(quote.seq, hub->cursor);
         }
 
-        if (topic == NGX_HTTP_TRADING_T_TRADES
-            && trd_board_trades(hub->board, i, 0,
-                                NGX_HTTP_TRADING_TRADES_AHEAD, trades, &n,
-                                &missed)
+        if (topic == NGX_HTTP_TRADING_T_TRADES) {
+            ngx_http_trading_subject_trades(hub, i);
+        }
+
+        /* one that closes before it is told first is told, too */
+
+        if (topic >= NGX_HTTP_TRADING_T_CANDLES
+            && topic < NGX_HTTP_TRADING_T_CANDLES + TRD_INTERVALS
+            && trd_board_candles(hub->board, i,
+                                 topic - NGX_HTTP_TRADING_T_CANDLES,
+                                 INT64_MAX, 1, &candle, &n)
                == TRD_OK
             && n)
         {
-            /* those that the journal was not yet read up to are to come */
-
-            while (n > 1 && trades[n - 1].seq > hub->cursor) {
-                n--;
-            }
-
-            sub->seq[i] = ngx_min(trades[n - 1].seq, hub->cursor);
-            sub->told[i] = trades[n - 1].number
-                           - (trades[n - 1].seq > hub->cursor);
+            sub->told[i] = (uint64_t) candle.open_ms;
         }
+    }
+}
+
+
+/* The trades that the journal brought since the last batch are of the next
+   one, whose changes were looked at when nobody listened. */
+static void
+ngx_http_trading_subject_trades(ngx_http_trading_hub_t *hub,
+    uint32_t instrument)
+{
+    uint32_t                     n;
+    uint64_t                     newest, missed;
+    trd_trade_t                  trades[NGX_HTTP_TRADING_TRADES_AHEAD];
+    ngx_http_trading_subject_t  *sub;
+
+    sub = &hub->subject[NGX_HTTP_TRADING_T_TRADES];
+
+    if (trd_board_trades(hub->board, instrument, 0, 1, trades, &n, &missed)
+        != TRD_OK || n == 0)
+    {
+        return;
+    }
+
+    newest = trades[0].number;
+    sub->seq[instrument] = ngx_min(trades[0].seq, hub->cursor);
+    sub->told[instrument] = newest;
+
+    if (trades[0].seq <= hub->told
+        || trd_board_trades(hub->board, instrument, 0,
+                            NGX_HTTP_TRADING_TRADES_AHEAD, trades, &n,
+                            &missed)
+           != TRD_OK)
+    {
+        return;
+    }
+
+    while (n && trades[n - 1].seq > hub->told) {
+        sub->told[instrument] = trades[--n].number - 1;
+    }
+
+    if (ngx_http_trading_subject_add(hub, NGX_HTTP_TRADING_T_TRADES,
+                                     instrument, sub->seq[instrument])
+        == NGX_OK)
+    {
+        sub->change[instrument] = hub->nchanges;
     }
 }
 
