@@ -15,6 +15,7 @@
 #include "ngx_http_trading_stream.h"
 
 static void ngx_http_trading_stream_cleanup(void *data);
+static ngx_flag_t ngx_http_trading_stream_lost(ngx_http_trading_stream_t *s);
 static void ngx_http_trading_stream_last_id(ngx_http_request_t *r,
     trd_request_t *request);
 static ngx_int_t ngx_http_trading_stream_account(ngx_http_request_t *r,
@@ -54,6 +55,14 @@ ngx_http_trading_stream_handler(ngx_http_request_t *r)
     ngx_memzero(&call, offsetof(ngx_http_trading_call_t, detail));
     call.request = r;
     call.route = &ngx_http_trading_stream_route;
+
+    /* what is still to come of it would be taken for frames */
+
+    if (r->discard_body) {
+        ngx_http_trading_fail(&call, NGX_HTTP_TRADING_BAD_PARAMETER,
+                              "a stream takes no body");
+        return ngx_http_trading_problem_send(&call);
+    }
 
     if (r->method != NGX_HTTP_GET) {
         ngx_http_trading_fail(&call, NGX_HTTP_TRADING_BAD_METHOD,
@@ -284,7 +293,8 @@ ngx_http_trading_stream_token(ngx_http_trading_stream_t *s)
     n = (ngx_current_msec - s->filled) * NGX_HTTP_TRADING_MESSAGES / 1000;
 
     if (n) {
-        s->filled = ngx_current_msec;
+        /* the rest of the time counts for the next one */
+        s->filled += n * 1000 / NGX_HTTP_TRADING_MESSAGES;
         s->tokens = ngx_min(s->tokens + n, NGX_HTTP_TRADING_MESSAGES_BURST);
     }
 
@@ -334,6 +344,10 @@ ngx_http_trading_stream_end(ngx_http_trading_stream_t *s,
         ngx_queue_init(&s->lag->link);
 
     } else {
+
+        /* a last chunk must not come within one that has begun */
+
+        s->cut = (s->lag && !s->filtered && s->lag->last > s->lag->pos);
         ngx_http_trading_lag_free(s);
     }
 
@@ -409,23 +423,37 @@ ngx_http_trading_stream_finish(ngx_event_t *ev)
         r->read_event_handler = ngx_http_block_reading;
         r->write_event_handler = ngx_http_request_empty_handler;
 
-        switch (s->end) {
-
-        case NGX_HTTP_TRADING_END_GONE:
-        case NGX_HTTP_TRADING_END_DEAD:
-        case NGX_HTTP_TRADING_END_SLOW:
-        case NGX_HTTP_TRADING_END_FAILED:
+        if (ngx_http_trading_stream_lost(s)) {
             rc = NGX_ERROR;
             c->error = s->websocket ? 1 : c->error;
-            break;
 
-        default:
+        } else {
             rc = s->websocket ? NGX_OK
                               : ngx_http_send_special(r, NGX_HTTP_LAST);
         }
 
         ngx_http_finalize_request(r, rc);
         ngx_http_run_posted_requests(c);
+    }
+}
+
+
+/* Is there nobody, or nothing sensible, to take leave of?  One who had time
+   to answer our close, and did not, may still be sending: nginx would read
+   that for as long as it lingers. */
+static ngx_flag_t
+ngx_http_trading_stream_lost(ngx_http_trading_stream_t *s)
+{
+    switch (s->end) {
+
+    case NGX_HTTP_TRADING_END_GONE:
+    case NGX_HTTP_TRADING_END_DEAD:
+    case NGX_HTTP_TRADING_END_SLOW:
+    case NGX_HTTP_TRADING_END_FAILED:
+        return 1;
+
+    default:
+        return s->websocket ? !s->closed : s->cut;
     }
 }
 

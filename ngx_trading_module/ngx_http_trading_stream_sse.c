@@ -66,6 +66,7 @@ ngx_int_t
 ngx_http_trading_sse_begin(ngx_http_trading_call_t *call,
     ngx_http_trading_stream_t *s)
 {
+    ngx_int_t            rc;
     ngx_http_request_t  *r;
 
     static ngx_str_t  type = ngx_string("text/event-stream; charset=utf-8");
@@ -79,11 +80,19 @@ ngx_http_trading_sse_begin(ngx_http_trading_call_t *call,
     ngx_http_trading_type(r, &type);
 
     if (ngx_http_trading_header(r, &cache, &no_store) == NULL
-        || ngx_http_trading_header(r, &buffering, &no) == NULL
-        || ngx_http_send_header(r) == NGX_ERROR
-        || ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR)
+        || ngx_http_trading_header(r, &buffering, &no) == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR) {
+        return NGX_ERROR;
     }
 
     s->filtered = !(r->http_version == NGX_HTTP_VERSION_11 && r->chunked

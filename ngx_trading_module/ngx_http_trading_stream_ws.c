@@ -13,7 +13,8 @@
 #include "ngx_http_trading_stream.h"
 #include "trd_ws_upgrade.h"
 
-#define NGX_HTTP_TRADING_RX_SIZE  16384
+#define NGX_HTTP_TRADING_RX_SIZE   16384
+#define NGX_HTTP_TRADING_RX_READS  8    /* of one client at a time */
 
 typedef struct {
     ngx_str_t    key;
@@ -78,11 +79,7 @@ ngx_http_trading_ws_upgrade(ngx_http_trading_call_t *call,
     s->form = f.deflate_len ? NGX_HTTP_TRADING_F_DEFLATE
                             : NGX_HTTP_TRADING_F_FRAME;
 
-    if (ngx_http_trading_ws_answer(r, &f) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_OK;
+    return ngx_http_trading_ws_answer(r, &f);
 }
 
 
@@ -273,6 +270,7 @@ static ngx_int_t
 ngx_http_trading_ws_answer(ngx_http_request_t *r,
     ngx_http_trading_ws_fields_t *f)
 {
+    ngx_int_t    rc;
     ngx_str_t    accept, sum, extensions;
     ngx_sha1_t   sha;
     u_char       digest[20];
@@ -293,7 +291,7 @@ ngx_http_trading_ws_answer(ngx_http_request_t *r,
 
     accept.data = ngx_pnalloc(r->pool, TRD_WS_ACCEPT_LEN);
     if (accept.data == NULL) {
-        return NGX_ERROR;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_encode_base64(&accept, &sum);
@@ -304,7 +302,7 @@ ngx_http_trading_ws_answer(ngx_http_request_t *r,
     if (ngx_http_trading_header(r, &upgrade_key, &upgrade) == NULL
         || ngx_http_trading_header(r, &accept_key, &accept) == NULL)
     {
-        return NGX_ERROR;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (f->deflate_len) {
@@ -312,21 +310,26 @@ ngx_http_trading_ws_answer(ngx_http_request_t *r,
         extensions.data = ngx_pnalloc(r->pool, f->deflate_len);
 
         if (extensions.data == NULL) {
-            return NGX_ERROR;
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
         ngx_memcpy(extensions.data, f->deflate, f->deflate_len);
 
         if (ngx_http_trading_header(r, &extensions_key, &extensions) == NULL) {
-            return NGX_ERROR;
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
 
     /* a header that the socket of a new connection does not take is of a
        client that is not worth waiting for */
 
-    if (ngx_http_send_header(r) == NGX_ERROR
-        || ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR
         || r->connection->buffered)
     {
         return NGX_ERROR;
@@ -423,13 +426,23 @@ ngx_http_trading_ws_read(ngx_http_request_t *r)
 {
     size_t                      kept;
     ssize_t                     n;
+    ngx_uint_t                  i;
     ngx_connection_t           *c;
     ngx_http_trading_stream_t  *s;
 
     c = r->connection;
     s = ngx_http_get_module_ctx(r, ngx_http_trading_module);
 
-    while (!s->ended) {
+    for (i = 0; !s->ended; i++) {
+
+        if (i == NGX_HTTP_TRADING_RX_READS) {
+
+            /* there may be no end of it: others, and timers, are next */
+
+            ngx_post_event(c->read, &ngx_posted_next_events);
+            return;
+        }
+
         kept = s->rx_len;
 
         if (kept) {
