@@ -14,7 +14,7 @@
 
 #include "ngx_http_trading_stream.h"
 
-#define NGX_HTTP_TRADING_SLICE  256     /* connections, or cohorts without news */
+#define NGX_HTTP_TRADING_SLICE  256     /* connections, or idle cohorts */
 
 static void ngx_http_trading_hub_init(ngx_http_trading_hub_t *hub);
 static void ngx_http_trading_hub_adopt(ngx_http_trading_hub_t *hub,
