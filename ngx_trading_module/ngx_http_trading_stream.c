@@ -344,10 +344,6 @@ ngx_http_trading_stream_end(ngx_http_trading_stream_t *s,
         ngx_queue_init(&s->lag->link);
 
     } else {
-
-        /* a last chunk must not come within one that has begun */
-
-        s->cut = (s->lag && !s->filtered && s->lag->last > s->lag->pos);
         ngx_http_trading_lag_free(s);
     }
 
@@ -453,7 +449,7 @@ ngx_http_trading_stream_lost(ngx_http_trading_stream_t *s)
         return 1;
 
     default:
-        return s->websocket ? !s->closed : s->cut;
+        return s->websocket && !s->closed;
     }
 }
 

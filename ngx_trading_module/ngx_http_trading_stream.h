@@ -149,7 +149,6 @@ struct ngx_http_trading_stream_s {
                                                lag->buf */
     unsigned                    joined:1;   /* the hub has it */
     unsigned                    ended:1;    /* waits to be finalized */
-    unsigned                    cut:1;      /* within what it was sent */
 };
 
 /* a change that is to be told */

@@ -195,10 +195,10 @@ class Heartbeats(unittest.TestCase):
     def test_of_two_locations(self):
         """A short one is not kept waiting by a long one in front of it."""
         def edit(text):
-            return text.replace(
-                'location = /sse {\n            trading_stream;',
-                'location = /sse {\n            trading_stream;\n'
-                '            trading_stream_heartbeat 1s;')
+            place = 'location = /sse {\n'
+            assert place in text
+            return text.replace(place,
+                                place + 'trading_stream_heartbeat 1s;\n')
         with Stack(env={'SIMULATOR_UPDATES': 1000, 'SIMULATOR_RATE': 0},
                    edit=edit) as stack:
             with Ws(stack.port), \
