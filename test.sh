@@ -24,14 +24,23 @@ logs=build/test-logs
 boards=''
 board_pids=()
 
+# tests that run beside each other: the output of each, by its pid
+jobs=2
+running=()
+counts=''
+
 # result NAME PASSED FAILED SKIPPED LOG: counts, and shows what went wrong
 result()
 {
     local colour=$c_ok word=ok
 
-    passed=$((passed + $2))
-    failed=$((failed + $3))
-    skipped=$((skipped + $4))
+    if [ -n "$counts" ]; then
+        echo "$2 $3 $4" >> "$counts"
+    else
+        passed=$((passed + $2))
+        failed=$((failed + $3))
+        skipped=$((skipped + $4))
+    fi
 
     if [ "$3" -gt 0 ]; then
         colour=$c_bad word=FAILED
@@ -99,8 +108,9 @@ run_python()
 {
     local name=$1 log rc=0 ran bad skip
     log=$(log_of "$name")
-    timeout -k 5 900 /usr/bin/python3 -B -m unittest -v "$2" \
-        > "$log" 2>&1 || rc=$?
+    # one in the background would not hear of an interrupt
+    timeout -k 5 900 env --default-signal=INT \
+        /usr/bin/python3 -B -m unittest -v "$2" > "$log" 2>&1 || rc=$?
 
     ran=$(sed -n 's/^Ran \([0-9]*\) tests\{0,1\} in .*/\1/p' "$log" | tail -n 1)
     ran=${ran:-0}
@@ -142,6 +152,73 @@ run_prove()
         bad=1
     fi
     result "$name" $((good - skip)) "$bad" "$skip" "$log"
+}
+
+# beside COMMAND...: a test in the background, as soon as fewer than $jobs run
+beside()
+{
+    local out
+
+    while [ ${#running[@]} -ge $jobs ]; do
+        collect
+    done
+
+    out=$(mktemp "$logs/.beside-XXXXXX") || exit 1
+    (
+        counts=$out.counts
+        trap - EXIT
+        "$@"
+    ) > "$out" 2>&1 &
+    running[$!]=$out
+}
+
+# collect: shows and counts the next that is done
+collect()
+{
+    local pid out good bad skip
+
+    while :; do
+        for pid in "${!running[@]}"; do
+            kill -0 "$pid" 2> /dev/null || break 2
+        done
+        sleep 0.05
+    done
+
+    out=${running[$pid]}
+    unset "running[$pid]"
+    wait "$pid"
+    cat "$out"
+
+    if [ -s "$out.counts" ]; then
+        while read -r good bad skip; do
+            passed=$((passed + good))
+            failed=$((failed + bad))
+            skipped=$((skipped + skip))
+        done < "$out.counts"
+    else
+        result "a test that ended without a result" 0 1 0 "$out"
+    fi
+    rm -f "$out" "$out.counts"
+}
+
+collect_all()
+{
+    while [ ${#running[@]} -gt 0 ]; do
+        collect
+    done
+}
+
+# end_running: whoever interrupts this leaves nothing behind
+end_running()
+{
+    local pid
+
+    for pid in "${!running[@]}"; do
+        pkill -INT -P "$pid"
+        wait "$pid"
+        rm -f "${running[$pid]}" "${running[$pid]}.counts"
+    done
+    running=()
 }
 
 # make_step WHAT TARGET...: 1 if it cannot be built, which counts as a failure
@@ -201,17 +278,19 @@ part_unit()
         for test in tests/unit/test_*.c; do
             [ -e "$test" ] || continue
             name=$(basename "$test" .c)
-            run_cmocka "unit/$name" "build/unit/$name"
+            beside run_cmocka "unit/$name" "build/unit/$name"
         done
+        collect_all
     fi
 
     if make_step 'unit, ASan and UBSan' SAN=1 unit-bins; then
         for test in tests/unit/test_*.c; do
             [ -e "$test" ] || continue
             name=$(basename "$test" .c)
-            run_cmocka "unit/$name (ASan, UBSan)" \
+            beside run_cmocka "unit/$name (ASan, UBSan)" \
                 env UBSAN_OPTIONS=print_stacktrace=1 "build/asan/unit/$name"
         done
+        collect_all
     fi
 
     for test in tests/feed/test_*.py; do
@@ -224,9 +303,10 @@ part_unit()
         for target in tests/fuzz/fuzz_*.c; do
             [ -e "$target" ] || continue
             name=$(basename "$target" .c)
-            run_plain "fuzz/$name (kept corpus)" 120 \
+            beside run_plain "fuzz/$name (kept corpus)" 120 \
                 "build/fuzz/$name" -runs=0 "tests/fuzz/corpus/$name"
         done
+        collect_all
     fi
 }
 
@@ -341,12 +421,15 @@ part_t()
 
     export TEST_NGINX_BINARY=/usr/sbin/nginx
     export TEST_NGINX_LOAD_MODULES=$root/build/ngx_http_trading_module.so
-    export TEST_NGINX_SERVROOT=$root/t/servroot
+
+    # each has a directory and ports of its own
+    unset TEST_NGINX_SERVROOT TEST_NGINX_PORT
 
     for test in t/*.t; do
         [ -e "$test" ] || continue
-        run_prove "$test" "$test"
+        beside run_prove "$test" "$test"
     done
+    collect_all
 
     asan_build || return
 
@@ -368,10 +451,12 @@ WRAPPER
         case $test in
         t/runner_*) continue ;;
         esac
-        [ ! -e "$test" ] || run_prove "$test (ASan, UBSan)" "$test"
+        [ ! -e "$test" ] || beside run_prove "$test (ASan, UBSan)" "$test"
     done
+    collect_all
 }
 
+# part_python FOLDER [beside]
 part_python()
 {
     local test
@@ -379,16 +464,18 @@ part_python()
     normal_build || return
     for test in "tests/$1"/test_*.py; do
         [ -e "$test" ] || continue
-        run_python "$1/$(basename "$test")" "$test"
+        ${2:-} run_python "$1/$(basename "$test")" "$test"
     done
+    collect_all
 }
 
 part_e2e()
 {
-    part_python e2e
+    part_python e2e beside
     part_python deploy
 }
 
+# one by one: some of them measure how long things take
 part_fault()
 {
     part_python fault
@@ -487,7 +574,8 @@ fi
 
 mkdir -p "$logs" || exit 1
 rm -f "$logs"/*.log
-trap remove_boards EXIT
+trap 'end_running; remove_boards' EXIT
+trap 'exit 130' INT TERM
 
 step "checking packages"
 need_packages "$logs/packages.log" "${runtime_packages[@]}" \

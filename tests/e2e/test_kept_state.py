@@ -167,10 +167,10 @@ class Calibration(unittest.TestCase):
             **START, 'SIMULATOR_UPDATES': hours * HOUR, **env})
 
     def test_stopped_and_started_is_counted_once(self):
-        with self.simulator(5) as stack:
-            self.finished(stack, 5 * HOUR)
+        with self.simulator(4) as stack:
+            self.finished(stack, 4 * HOUR)
             whole = self.figures(stack)
-        self.assertGreater(whole[0]['technical', '1M']['count'], 200)
+        self.assertGreater(whole[0]['technical', '1M']['count'], 150)
         with self.simulator(3) as stack:
             self.finished(stack, 3 * HOUR)
             half = self.figures(stack)
@@ -181,10 +181,10 @@ class Calibration(unittest.TestCase):
             self.assertEqual(self.figures(stack), half)
             self.assertIn('event=calibration ', stack.log('marketd'))
             # and it goes on
-            restart(stack, SIMULATOR_UPDATES=5 * HOUR)
+            restart(stack, SIMULATOR_UPDATES=4 * HOUR)
             # from the first moment on, hours before the clock gets there
             self.assertEqual(self.figures(stack), half)
-            self.finished(stack, 5 * HOUR)
+            self.finished(stack, 4 * HOUR)
             self.assertEqual(self.figures(stack), whole)
 
     def test_killed_is_counted_once(self):
@@ -201,10 +201,10 @@ class Calibration(unittest.TestCase):
             self.assertEqual(self.figures(stack), whole)
 
     def test_what_is_another_s_is_refused(self):
-        with self.simulator(3) as stack:
-            self.finished(stack, 3 * HOUR)
+        with self.simulator(1) as stack:
+            self.finished(stack, HOUR)
             restart(stack)
-            self.finished(stack, 3 * HOUR)
+            self.finished(stack, HOUR)
             # what it saves as it ends is the last word
             self.assertEqual(stack.marketd.stop(), 0)
             good = self.file(stack).read_bytes()
@@ -234,8 +234,8 @@ class Calibration(unittest.TestCase):
                 begins_anew(name, SIMULATOR_SEED=1)
 
     def test_a_replay_neither_reads_nor_writes(self):
-        with self.simulator(3, TAPE_DIR='tape') as stack:
-            self.finished(stack, 3 * HOUR)
+        with self.simulator(1, TAPE_DIR='tape') as stack:
+            self.finished(stack, HOUR)
             self.assertEqual(stack.marketd.stop(), 0)
             good = self.file(stack).read_bytes()
             del stack.env['TAPE_DIR']
