@@ -9,10 +9,12 @@ first_events() and message() are for util/openapi-examples."""
 
 import http.client
 import json
+import os
 import signal
 
-from openapi_world import EVENTS
+from openapi_world import ACCOUNT, EVENTS, catalogue
 from stack import PATIENCE, ROOT, wait_for
+from test_account_streams import TYPES, Writer
 from ws import Closed, Sse, Ws
 
 DEFLATE = 'permessage-deflate'
@@ -66,8 +68,8 @@ class StreamTests:
         return Ws(self.worlds[world].port, path, deflate=DEFLATE,
                   hello=False, **how)
 
-    def events(self, path, **headers):
-        return Sse(self.worlds['well'].port, path, headers.items(),
+    def events(self, path, world='well', **headers):
+        return Sse(self.worlds[world].port, path, headers.items(),
                    hello=False)
 
     def described(self, path, status):
@@ -185,6 +187,23 @@ class StreamTests:
             self.check_headers('trading', responses['200'], events, path)
             got = self.until(events, 'binary_update', seen=self.bit)
         self.assertEqual(list(got), ['connected', 'binary', 'binary_update'])
+        for query, want in (('symbols=ETH', 'ETH'),
+                            ('asset_class=METALS', 'XAU/USD')):
+            with self.events(f'{path}?{query}') as events:
+                told = []
+                while len(told) < 5:
+                    told += self.until(events, 'binary_update',
+                                       seen=self.bit)['binary_update']
+            self.assertEqual({update['data']['symbol'] for update in told},
+                             {want})
+        for query, code in (('symbols=NOPE', 'unknown_symbol'),
+                            ('asset_class=BONDS', 'unknown_class')):
+            answer = self.worlds['well'].get(f'{path}?{query}',
+                                             {'Accept': EVENTS})
+            self.assertEqual((answer.status, answer.json()['code']),
+                             (404, code))
+            self.judge('trading', self.docs['trading']['paths'][
+                '/binary/stream']['get'], answer, query)
         answer = self.worlds['well'].get(f'{path}?model=technical',
                                          {'Accept': EVENTS})
         self.assertEqual((answer.status, answer.json()['code']),
@@ -214,8 +233,7 @@ class StreamTests:
     def test_each_error(self):
         codes = set(self.docs['openapi']['components']['schemas'][
             'StreamError']['properties']['code']['enum'])
-        # of a board that is gone while its streams go on: a moment
-        codes.remove('no_board')
+        codes.remove('no_board')            # see the new board
         codes.remove('auth_unavailable')    # see each request
         for code, text in ERRORS.items():
             with self.open() as ws:
@@ -229,6 +247,9 @@ class StreamTests:
             error = self.ask(ws, 'subscribe', 'error', channels='prices',
                              symbols=names[:17])
             self.assertEqual(error['code'], 'too_many_subscriptions')
+        with self.open(world='accounts', fields=ACCOUNT.items()) as ws:
+            error = self.ask(ws, 'subscribe', 'error', channels='orders')
+            self.assertEqual(error['code'], 'unavailable')
         with self.open() as ws:
             for _ in range(200):
                 ws.say('ping')
@@ -237,8 +258,25 @@ class StreamTests:
             with self.assertRaises(Closed) as closed:
                 self.until(ws, 'never')
             self.assertEqual(closed.exception.code, 1008)
-        self.assertEqual({*ERRORS, 'too_many_subscriptions',
+        self.assertEqual({*ERRORS, 'too_many_subscriptions', 'unavailable',
                           'too_many_messages'}, codes)
+
+    def test_account(self):
+        path = self.worlds['followed'].run / 'events'
+        writer = Writer(path, 1)
+        try:
+            with self.open(world='followed', fields=ACCOUNT.items()) as ws:
+                self.ask(ws, 'subscribe', 'subscribed', channels=list(TYPES))
+                writer.write(*(('one', name, {'n': 1}) for name in TYPES))
+                self.until(ws, *TYPES.values())
+                writer.end()
+                writer = Writer(path, 2)
+                resync = self.until(ws, 'resync')['resync'][0]
+                self.assertEqual(resync['reason'], 'new_events')
+                self.assertIn(resync['channel'], TYPES)
+                self.bit(resync)
+        finally:
+            writer.end()
 
     def test_slow_client(self):
         """It reads nothing until enough was replaced and lost."""
@@ -258,13 +296,29 @@ class StreamTests:
 
     def test_new_board_and_reload(self):
         stack = self.worlds['restless']
-        with self.open('/ws?channels=health', 'restless') as ws:
+        with self.open('/ws?channels=health', 'restless') as ws, \
+                self.events('/trading/binary/stream?symbols=ETH',
+                            'restless') as bits:
+            self.ask(ws, 'subscribe', 'subscribed', channels='candles',
+                     symbols=['BTC', 'ETH'])
             stack.marketd.stop()
             got = self.until(ws, 'status')
             self.assertTrue(self.bit(got['status'][0])['stale'])
+            # a board that lost its tail is dropped
+            os.truncate(stack.board, 0)
+            wait_for(lambda: stack.get('/market/prices').status == 503,
+                     'the board is gone')
+            error = self.ask(ws, 'subscribe', 'error', channels='prices')
+            self.assertEqual(self.bit(error)['code'], 'no_board')
+            # the next one lacks an instrument that was named
+            stack.catalogue.write_text(json.dumps({'instruments': [
+                row for row in catalogue() if row['symbol'] != 'ETH']}))
             stack.start_marketd()
             got = self.until(ws, 'resync', 'status', 'health_update')
+            self.assertEqual(got['unsubscribed'][0]['symbols'], ['ETH'])
             self.bit(got['resync'][0])
             self.assertFalse(got['status'][0]['stale'])
+            got = self.until(bits, 'resync', seen=self.bit)
+            self.assertEqual(got['unsubscribed'][0]['symbols'], ['ETH'])
             stack.nginx.popen.send_signal(signal.SIGHUP)
             self.bit(self.until(ws, 'drain')['drain'][0])

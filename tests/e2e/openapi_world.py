@@ -19,6 +19,8 @@ EVENTS = 'text/event-stream'
 HANDSHAKE = {'Connection': 'Upgrade, close', 'Upgrade': 'websocket',
              'Sec-WebSocket-Version': '13',
              'Sec-WebSocket-Key': 'AAECAwQFBgcICQoLDA0ODw=='}
+# who a client says it is, in the worlds where it may
+ACCOUNT = {'X-Account': 'one'}
 WAITERS = 1024                  # that a worker holds
 HOURS = 2 * 3600000             # updates: one a millisecond
 
@@ -47,6 +49,7 @@ ERRORS = {
     'origin_not_allowed': ('well', '/ws', 'GET',
                            {**HANDSHAKE, 'Origin': 'https://evil.example'}),
     'unauthorized': ('well', '/sse?channels=orders'),
+    'unavailable': ('accounts', '/sse?channels=orders', 'GET', ACCOUNT),
     'forbidden': ('strict', '/metrics'),
     'bad_request': ('well', b'GET /market/prices HTTP/1.1\r\n\r\n'),
     'precondition_failed': ('well', '/market/prices/BTC', 'GET',
@@ -115,6 +118,12 @@ def cramped(text):
     return text
 
 
+def accounts(text):
+    """Test only: a header says whose stream it is."""
+    return text.replace('http {\n', 'http {\n    map $http_x_account '
+                        '$trading_account { default $http_x_account; }\n', 1)
+
+
 class Worlds:
     """Stacks by name, each made when it is first asked for."""
 
@@ -170,6 +179,14 @@ class Worlds:
     def make_cramped(self):
         """Whose streams are soon full; of all instruments."""
         return Stack(env={'SIMULATOR_RATE': 2000}, edit=cramped)
+
+    def make_accounts(self):
+        """Whose clients say who they are; without events of accounts."""
+        return Stack(catalogue=catalogue(), edit=accounts)
+
+    def make_followed(self):
+        """The same, for a test that writes events."""
+        return self.make_accounts()
 
     def make_restless(self):
         """In which things end and begin anew; of one test alone."""
