@@ -15,6 +15,9 @@
 #include "ngx_http_trading_stream.h"
 
 static void ngx_http_trading_stream_cleanup(void *data);
+static void ngx_http_trading_stream_trim(ngx_http_request_t *r);
+static void ngx_http_trading_stream_unsent(ngx_http_request_t *r,
+    size_t size);
 static ngx_flag_t ngx_http_trading_stream_lost(ngx_http_trading_stream_t *s);
 static void ngx_http_trading_stream_last_id(ngx_http_request_t *r,
     trd_request_t *request);
@@ -185,6 +188,11 @@ ngx_http_trading_stream_open(ngx_http_trading_call_t *call,
 
     /* from here on the stream has begun, and no status can be given */
 
+    if (!s->filtered) {
+        ngx_http_trading_stream_trim(r);
+        ngx_http_trading_stream_unsent(r, lcf->stream_buffer);
+    }
+
     cln->handler = ngx_http_trading_stream_cleanup;
     cln->data = s;
 
@@ -207,6 +215,71 @@ ngx_http_trading_stream_open(ngx_http_trading_call_t *call,
     }
 
     return NGX_DONE;
+}
+
+
+/*
+ * The answer's header has gone out, and its list would stay for as long as
+ * the stream: a kilobyte of each connection.  A pool gives it back only where
+ * it is larger than the pool's blocks (request_pool_size 1k).
+ */
+static void
+ngx_http_trading_stream_trim(ngx_http_request_t *r)
+{
+    ngx_list_t  *list;
+
+    list = &r->headers_out.headers;
+
+    if (list->part.next || ngx_pfree(r->pool, list->part.elts) != NGX_OK) {
+        return;
+    }
+
+    r->headers_out.server = NULL;
+    r->headers_out.date = NULL;
+    r->headers_out.content_length = NULL;
+    r->headers_out.content_encoding = NULL;
+    r->headers_out.location = NULL;
+    r->headers_out.refresh = NULL;
+    r->headers_out.last_modified = NULL;
+    r->headers_out.content_range = NULL;
+    r->headers_out.accept_ranges = NULL;
+    r->headers_out.www_authenticate = NULL;
+    r->headers_out.expires = NULL;
+    r->headers_out.etag = NULL;
+
+    /* arrays or lists, by nginx's version */
+
+    ngx_memzero(&r->headers_out.cache_control,
+                sizeof(r->headers_out.cache_control));
+    ngx_memzero(&r->headers_out.link, sizeof(r->headers_out.link));
+
+    if (ngx_list_init(list, r->pool, 1, sizeof(ngx_table_elt_t)) != NGX_OK) {
+        ngx_memzero(list, sizeof(ngx_list_t));
+        list->last = &list->part;
+    }
+}
+
+
+/*
+ * What the kernel keeps for a client that does not read would grow to
+ * megabytes, and each of them go out although newer values are there: it is
+ * bounded like our own buffer.
+ */
+static void
+ngx_http_trading_stream_unsent(ngx_http_request_t *r, size_t size)
+{
+#if (defined TCP_NOTSENT_LOWAT)
+
+    int  value;
+
+    value = (int) size;
+
+    /* fails on a unix socket, whose buffer has a fixed size */
+
+    (void) setsockopt(r->connection->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+                      (const void *) &value, sizeof(int));
+
+#endif
 }
 
 

@@ -256,6 +256,8 @@ typedef struct {
     ngx_http_trading_cohort_t     *picked;  /* whose pieces are below */
     uint32_t                      *picks;   /* items of it */
     uint32_t                       npicks, picks_alloc;
+    ngx_str_t                     *pieces;  /* they, neighbours joined */
+    uint32_t                       npieces, pieces_alloc;
     ngx_http_trading_change_t     *changes;
     uint32_t                       nchanges, changes_alloc;
     ngx_http_trading_batch_t       batch;
@@ -272,6 +274,7 @@ typedef struct {
     ngx_event_t                    events;
     ngx_connection_t              *wake;    /* to the writer, or NULL */
     ngx_flag_t                     armed;   /* it will wake us */
+    ngx_flag_t                     overdue; /* the next pass is */
     ngx_msec_t                     wake_tried;
     uint64_t                       pass_us; /* when it began */
 } ngx_http_trading_hub_t;
@@ -289,7 +292,7 @@ void ngx_http_trading_stream_closed(ngx_http_trading_stream_t *s);
 void ngx_http_trading_stream_finish(ngx_event_t *ev);
 ngx_int_t ngx_http_trading_stream_token(ngx_http_trading_stream_t *s);
 
-/* _stream_ws.c: the answer's header, and what the client sends */
+/* _stream_upgrade.c: the answer's header; _stream_ws.c: what comes then */
 ngx_int_t ngx_http_trading_ws_upgrade(ngx_http_trading_call_t *call,
     ngx_http_trading_stream_t *s);
 ngx_flag_t ngx_http_trading_listed(ngx_http_request_t *r, ngx_str_t *name,
@@ -402,14 +405,18 @@ void ngx_http_trading_hub_remove(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
 void ngx_http_trading_hub_closing(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
-void ngx_http_trading_hub_catch_up(ngx_http_trading_hub_t *hub,
-    ngx_http_trading_stream_t *s);
 uint64_t ngx_http_trading_hub_told(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
 void ngx_http_trading_hub_woken(ngx_http_trading_hub_t *hub);
 void ngx_http_trading_hub_tell(ngx_http_trading_hub_t *hub,
     const char *type, const u_char *text, size_t len);
-void ngx_http_trading_hub_stop_pass(ngx_http_trading_hub_t *hub);
+
+/* _stream_pass.c: a batch on its way to all */
+void ngx_http_trading_pass_begin(ngx_http_trading_hub_t *hub);
+void ngx_http_trading_pass_slice(ngx_event_t *ev);
+void ngx_http_trading_pass_catch_up(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s);
+void ngx_http_trading_pass_stop(ngx_http_trading_hub_t *hub);
 
 /* _stream_subject.c: what changed */
 ngx_int_t ngx_http_trading_subject_listen(ngx_http_trading_hub_t *hub,

@@ -73,7 +73,7 @@ ngx_http_trading_cohort_join(ngx_http_trading_hub_t *hub,
 
     /* what is being handed out now is of the old subscriptions */
 
-    ngx_http_trading_hub_catch_up(hub, s);
+    ngx_http_trading_pass_catch_up(hub, s);
     ngx_http_trading_cohort_leave(hub, s);
 
     if (s->ended) {
@@ -364,6 +364,7 @@ ngx_http_trading_cohort_pick(ngx_http_trading_hub_t *hub,
     b = &hub->batch;
     hub->picked = c;
     hub->npicks = 0;
+    hub->npieces = 0;
 
     wanted = 0;
 

@@ -5,27 +5,16 @@
  * The hub: follows the board while somebody listens.  After quiet the
  * writer's socket wakes it, and what changed goes out at once; from then on
  * it looks every flush interval, until nothing has changed.
- *
- * A flush goes through the cohorts in slices, so that a worker with thousands
- * of streams answers other requests in between.  The next batch is made when
- * all have got this one: under overload the interval grows, and updates
- * conflate for all.
  */
 
 #include "ngx_http_trading_stream.h"
 
-#define NGX_HTTP_TRADING_SLICE  256     /* connections, or idle cohorts */
 
 static void ngx_http_trading_hub_init(ngx_http_trading_hub_t *hub);
 static void ngx_http_trading_hub_adopt(ngx_http_trading_hub_t *hub,
     ngx_http_trading_main_conf_t *mcf);
 static void ngx_http_trading_hub_timer(ngx_event_t *ev);
-static void ngx_http_trading_hub_slice(ngx_event_t *ev);
 static void ngx_http_trading_hub_sleep(ngx_http_trading_hub_t *hub);
-static void ngx_http_trading_hub_begin_pass(ngx_http_trading_hub_t *hub);
-static void ngx_http_trading_hub_end_pass(ngx_http_trading_hub_t *hub);
-static void ngx_http_trading_hub_serve(ngx_http_trading_hub_t *hub,
-    ngx_http_trading_stream_t *s);
 static ngx_int_t ngx_http_trading_hub_board(ngx_http_trading_hub_t *hub);
 static ngx_int_t ngx_http_trading_hub_replace(ngx_http_trading_hub_t *hub,
     trd_board_t *board);
@@ -33,7 +22,6 @@ static ngx_int_t ngx_http_trading_hub_names(ngx_http_trading_hub_t *hub,
     trd_board_t *board);
 static void ngx_http_trading_hub_fail(ngx_http_trading_hub_t *hub);
 static void ngx_http_trading_hub_resync(ngx_http_trading_hub_t *hub);
-static uint64_t ngx_http_trading_hub_us(void);
 
 
 /* of this worker, which is one thread */
@@ -77,7 +65,7 @@ ngx_http_trading_hub_init(ngx_http_trading_hub_t *hub)
     }
 
     hub->flush.handler = ngx_http_trading_hub_timer;
-    hub->slice.handler = ngx_http_trading_hub_slice;
+    hub->slice.handler = ngx_http_trading_pass_slice;
     hub->tick.handler = ngx_http_trading_tick;
     hub->finish.handler = ngx_http_trading_stream_finish;
     hub->drain.handler = ngx_http_trading_drain_look;
@@ -206,7 +194,7 @@ ngx_http_trading_hub_remove(ngx_http_trading_hub_t *hub,
 
     /* nobody listens: nothing runs */
 
-    ngx_http_trading_hub_stop_pass(hub);
+    ngx_http_trading_pass_stop(hub);
     ngx_http_trading_wake_close(hub);
 
     if (hub->tick.timer_set) {
@@ -257,22 +245,27 @@ ngx_http_trading_hub_timer(ngx_event_t *ev)
         return;
     }
 
-    if (hub->pass == NULL) {
-        ngx_http_trading_hub_look(hub);
-
-        if (hub->nstreams == 0) {
-            return;                     /* none survived a new board */
-        }
-
-        if (hub->nchanges == 0) {
-            ngx_http_trading_hub_sleep(hub);
-            return;
-        }
-
-        ngx_http_trading_hub_begin_pass(hub);
+    if (hub->pass) {
+        hub->overdue = 1;               /* the end of the pass begins anew */
+        return;
     }
 
-    ngx_add_timer(&hub->flush, hub->mcf->stream_interval);
+    ngx_http_trading_hub_look(hub);
+
+    if (hub->nstreams == 0) {
+        return;                         /* none survived a new board */
+    }
+
+    if (hub->nchanges == 0) {
+        ngx_http_trading_hub_sleep(hub);
+        return;
+    }
+
+    ngx_http_trading_pass_begin(hub);
+
+    if (hub->nstreams) {
+        ngx_add_timer(&hub->flush, hub->mcf->stream_interval);
+    }
 }
 
 
@@ -300,191 +293,6 @@ ngx_http_trading_hub_sleep(ngx_http_trading_hub_t *hub)
     }
 
     ngx_add_timer(&hub->flush, hub->mcf->stream_interval);
-}
-
-
-/* what is to be told goes to those who want it */
-static void
-ngx_http_trading_hub_begin_pass(ngx_http_trading_hub_t *hub)
-{
-    ngx_queue_t                *q;
-    ngx_http_trading_cohort_t  *c;
-
-    hub->pass_us = ngx_http_trading_hub_us();
-
-    if (ngx_http_trading_hub_same(hub) == NULL
-        || ngx_http_trading_batch_make(hub) != NGX_OK)
-    {
-        return;
-    }
-
-    for (q = ngx_queue_head(&hub->cohorts);
-         q != ngx_queue_sentinel(&hub->cohorts);
-         q = ngx_queue_next(q))
-    {
-        c = ngx_queue_data(q, ngx_http_trading_cohort_t, link);
-
-        if (c->topics && !ngx_queue_empty(&c->streams)) {
-            ngx_queue_add(&c->todo, &c->streams);
-            ngx_queue_init(&c->streams);
-        }
-    }
-
-    hub->pass = ngx_http_trading_cohort_next(hub, NULL);
-    ngx_http_trading_hub_slice(&hub->slice);
-}
-
-
-static void
-ngx_http_trading_hub_slice(ngx_event_t *ev)
-{
-    ngx_uint_t                  n;
-    ngx_queue_t                *q;
-    ngx_http_trading_hub_t     *hub;
-    ngx_http_trading_cohort_t  *c;
-
-    hub = ev->data;
-    n = 0;
-
-    while (hub->pass) {
-        c = hub->pass;
-
-        if (ngx_queue_empty(&c->todo)) {
-            hub->pass = ngx_http_trading_cohort_next(hub, c);
-            continue;
-        }
-
-        /* to look what a cohort wants is work, too, even if it is nothing */
-
-        if (n++ == NGX_HTTP_TRADING_SLICE) {
-            ngx_post_event(&hub->slice, &ngx_posted_next_events);
-            return;
-        }
-
-        if (hub->picked != c) {
-            ngx_http_trading_cohort_pick(hub, c);
-        }
-
-        if (hub->npicks == 0
-            || ngx_http_trading_batch_form(hub, c->form) != NGX_OK)
-        {
-            ngx_queue_add(&c->streams, &c->todo);
-            ngx_queue_init(&c->todo);
-            continue;
-        }
-
-        q = ngx_queue_head(&c->todo);
-
-        ngx_http_trading_hub_serve(hub, ngx_queue_data(q,
-                                           ngx_http_trading_stream_t, link));
-    }
-
-    ngx_http_trading_hub_end_pass(hub);
-}
-
-
-/* the stream, which waits in its cohort, gets what was picked for it */
-static void
-ngx_http_trading_hub_serve(ngx_http_trading_hub_t *hub,
-    ngx_http_trading_stream_t *s)
-{
-    uint32_t  npicks;
-
-    npicks = hub->npicks;
-
-    ngx_queue_remove(&s->link);
-    ngx_queue_insert_tail(&s->cohort->streams, &s->link);
-    s->batch = hub->batch_no;
-
-    ngx_http_trading_out_picks(hub, s);
-
-    ngx_http_trading_count_stream(hub->mcf, NGX_HTTP_TRADING_SC_UPDATES,
-                                  npicks);
-}
-
-
-/* before its subscriptions change, or the hub's memory does */
-void
-ngx_http_trading_hub_catch_up(ngx_http_trading_hub_t *hub,
-    ngx_http_trading_stream_t *s)
-{
-    if (hub->pass == NULL || s->cohort == NULL || s->batch == hub->batch_no) {
-        return;
-    }
-
-    if (hub->picked != s->cohort) {
-        ngx_http_trading_cohort_pick(hub, s->cohort);
-    }
-
-    if (hub->npicks
-        && ngx_http_trading_batch_form(hub, s->form) == NGX_OK)
-    {
-        ngx_http_trading_hub_serve(hub, s);
-    }
-}
-
-
-/* the seq up to which the stream was given all, or owes it to itself: only
-   this may be named to it, as it may resume from what it was named */
-uint64_t
-ngx_http_trading_hub_told(ngx_http_trading_hub_t *hub,
-    ngx_http_trading_stream_t *s)
-{
-    return (hub->pass && s->cohort && s->batch != hub->batch_no)
-           ? hub->told_before : hub->told;
-}
-
-
-static void
-ngx_http_trading_hub_end_pass(ngx_http_trading_hub_t *hub)
-{
-    int64_t    now;
-    uint32_t   i;
-
-    now = ngx_http_trading_now();
-
-    ngx_http_trading_count_flush(hub->mcf,
-                                 ngx_http_trading_hub_us() - hub->pass_us);
-
-    for (i = 1; i <= hub->batch.n; i++) {
-        if (hub->batch.items[i].ms
-            && hub->batch.items[i].topic == NGX_HTTP_TRADING_T_PRICES)
-        {
-            ngx_http_trading_count_wire(hub->mcf,
-                                        now - hub->batch.items[i].ms);
-        }
-    }
-
-    ngx_http_trading_batch_release(hub);
-}
-
-
-/* all streams back to where they are between two passes */
-void
-ngx_http_trading_hub_stop_pass(ngx_http_trading_hub_t *hub)
-{
-    ngx_queue_t                *q;
-    ngx_http_trading_cohort_t  *c;
-
-    if (hub->slice.posted) {
-        ngx_delete_posted_event(&hub->slice);
-    }
-
-    for (q = ngx_queue_head(&hub->cohorts);
-         q != ngx_queue_sentinel(&hub->cohorts);
-         q = ngx_queue_next(q))
-    {
-        c = ngx_queue_data(q, ngx_http_trading_cohort_t, link);
-
-        if (!ngx_queue_empty(&c->todo)) {
-            ngx_queue_add(&c->streams, &c->todo);
-            ngx_queue_init(&c->todo);
-        }
-    }
-
-    hub->pass = NULL;
-    hub->picked = NULL;
-    ngx_http_trading_batch_release(hub);
 }
 
 
@@ -547,7 +355,7 @@ ngx_http_trading_hub_replace(ngx_http_trading_hub_t *hub, trd_board_t *board)
 
     first = (hub->generation == 0);
 
-    ngx_http_trading_hub_stop_pass(hub);
+    ngx_http_trading_pass_stop(hub);
 
     if (!first) {
         ngx_http_trading_cohort_gone(hub, board);
@@ -719,15 +527,4 @@ ngx_http_trading_hub_tell(ngx_http_trading_hub_t *hub, const char *type,
 
         ngx_http_trading_out_text(s, type, 0, text, len);
     }
-}
-
-
-static uint64_t
-ngx_http_trading_hub_us(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }

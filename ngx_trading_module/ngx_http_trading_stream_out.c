@@ -13,6 +13,10 @@
 
 static ngx_int_t ngx_http_trading_out_direct(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, uint32_t *sent, size_t *part);
+static ngx_int_t ngx_http_trading_out_pieces(ngx_http_trading_hub_t *hub,
+    ngx_uint_t form);
+static void ngx_http_trading_out_link(ngx_chain_t *link, ngx_buf_t *b,
+    const u_char *data, size_t len);
 static ngx_int_t ngx_http_trading_out_write(ngx_http_trading_stream_t *s,
     ngx_chain_t *chain, size_t len, size_t *n);
 static void ngx_http_trading_out_rest(ngx_http_trading_hub_t *hub,
@@ -65,77 +69,116 @@ static ngx_int_t
 ngx_http_trading_out_direct(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, uint32_t *sent, size_t *part)
 {
-    size_t                     len, n;
-    u_char                    *p;
-    uint32_t                   i, first;
-    ngx_buf_t                  bufs[NGX_HTTP_TRADING_PIECES], *b;
-    ngx_uint_t                 pieces;
-    ngx_chain_t                links[NGX_HTTP_TRADING_PIECES];
-    ngx_http_trading_item_t   *it;
-    ngx_http_trading_bytes_t  *bytes;
+    size_t                    len, total, n;
+    uint32_t                  i, k;
+    ngx_buf_t                 bufs[NGX_HTTP_TRADING_PIECES];
+    ngx_chain_t               links[NGX_HTTP_TRADING_PIECES];
+    ngx_http_trading_item_t  *it;
 
-    bytes = &hub->batch.form[s->form];
-    b = NULL;
+    if (hub->npieces == 0
+        && ngx_http_trading_out_pieces(hub, s->form) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-    for (i = 0; i < hub->npicks; /* void */ ) {
-        first = i;
+    total = 0;
+
+    for (i = 0; i < hub->npieces; i += k) {
         len = 0;
 
-        /* neighbours in the batch are one piece */
+        for (k = 0; k < NGX_HTTP_TRADING_PIECES && i + k < hub->npieces; k++) {
+            ngx_http_trading_out_link(&links[k], &bufs[k],
+                                      hub->pieces[i + k].data,
+                                      hub->pieces[i + k].len);
+            len += hub->pieces[i + k].len;
 
-        for (pieces = 0; i < hub->npicks; i++) {
-            it = &hub->batch.items[hub->picks[i]];
-            p = bytes->start + it->form[s->form];
-
-            if (pieces == 0 || b->last != p) {
-
-                if (pieces == NGX_HTTP_TRADING_PIECES) {
-                    break;
-                }
-
-                b = &bufs[pieces];
-                ngx_memzero(b, sizeof(ngx_buf_t));
-                b->memory = 1;
-                b->pos = p;
-                b->last = p;
-
-                links[pieces].buf = b;
-                links[pieces].next = NULL;
-
-                if (pieces) {
-                    links[pieces - 1].next = &links[pieces];
-                }
-
-                pieces++;
+            if (k) {
+                links[k - 1].next = &links[k];
             }
-
-            b->last += it->form_len[s->form];
-            len += it->form_len[s->form];
         }
 
         if (ngx_http_trading_out_write(s, links, len, &n) != NGX_OK) {
             return NGX_ERROR;
         }
 
+        total += n;
+
         if (n == len) {
-            *sent = i;
             continue;
         }
 
-        for (i = first; /* void */ ; i++) {
+        for (i = 0; /* void */ ; i++) {
             it = &hub->batch.items[hub->picks[i]];
 
-            if (n < it->form_len[s->form]) {
+            if (total < it->form_len[s->form]) {
                 *sent = i;
-                *part = n;
+                *part = total;
                 return NGX_OK;
             }
 
-            n -= it->form_len[s->form];
+            total -= it->form_len[s->form];
         }
     }
 
+    *sent = hub->npicks;
+
     return NGX_OK;
+}
+
+
+/* the picks, which are the same for all of a cohort, as memory to write;
+   neighbours in the batch are one piece */
+static ngx_int_t
+ngx_http_trading_out_pieces(ngx_http_trading_hub_t *hub, ngx_uint_t form)
+{
+    u_char                   *p;
+    uint32_t                  i;
+    ngx_str_t                *piece;
+    ngx_http_trading_item_t  *it;
+
+    if (hub->pieces_alloc < hub->npicks) {
+        ngx_free(hub->pieces);
+
+        hub->pieces_alloc = hub->npicks;
+        hub->pieces = ngx_alloc(hub->npicks * sizeof(ngx_str_t), hub->log);
+
+        if (hub->pieces == NULL) {
+            hub->pieces_alloc = 0;
+            return NGX_ERROR;
+        }
+    }
+
+    piece = NULL;
+
+    for (i = 0; i < hub->npicks; i++) {
+        it = &hub->batch.items[hub->picks[i]];
+        p = hub->batch.form[form].start + it->form[form];
+
+        if (piece && piece->data + piece->len == p) {
+            piece->len += it->form_len[form];
+            continue;
+        }
+
+        piece = &hub->pieces[hub->npieces++];
+        piece->data = p;
+        piece->len = it->form_len[form];
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_trading_out_link(ngx_chain_t *link, ngx_buf_t *b,
+    const u_char *data, size_t len)
+{
+    ngx_memzero(b, sizeof(ngx_buf_t));
+    b->memory = 1;
+    b->pos = (u_char *) data;
+    b->last = b->pos + len;
+
+    link->buf = b;
+    link->next = NULL;
 }
 
 
@@ -144,16 +187,33 @@ ngx_http_trading_out_write(ngx_http_trading_stream_t *s, ngx_chain_t *chain,
     size_t len, size_t *n)
 {
     off_t              before;
+    ssize_t            rc;
     ngx_connection_t  *c;
 
     c = s->request->connection;
-    before = c->sent;
 
-    if (c->error || c->send_chain(c, chain, 0) == NGX_CHAIN_ERROR) {
+    if (c->error) {
         return NGX_ERROR;
     }
 
-    *n = (size_t) (c->sent - before);
+    if (chain->next == NULL) {
+        rc = c->send(c, chain->buf->pos, len);
+
+        if (rc < 0 && rc != NGX_AGAIN) {
+            return NGX_ERROR;
+        }
+
+        *n = (rc > 0) ? (size_t) rc : 0;
+
+    } else {
+        before = c->sent;
+
+        if (c->send_chain(c, chain, 0) == NGX_CHAIN_ERROR) {
+            return NGX_ERROR;
+        }
+
+        *n = (size_t) (c->sent - before);
+    }
 
     ngx_http_trading_count_stream(ngx_http_trading_hub(NULL)->mcf,
                                   NGX_HTTP_TRADING_SC_BYTES, *n);
@@ -355,13 +415,7 @@ ngx_http_trading_out_bytes(ngx_http_trading_stream_t *s, const u_char *data,
 
     if (s->lag == NULL && ngx_http_trading_out_direct_ok(s)) {
 
-        ngx_memzero(&b, sizeof(ngx_buf_t));
-        b.memory = 1;
-        b.pos = (u_char *) data;
-        b.last = b.pos + len;
-
-        link.buf = &b;
-        link.next = NULL;
+        ngx_http_trading_out_link(&link, &b, data, len);
 
         if (ngx_http_trading_out_write(s, &link, len, &n) != NGX_OK) {
             ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_GONE);

@@ -422,7 +422,7 @@ ngx_http_trading_stream_resume(ngx_http_trading_stream_t *s,
 
     hub = ngx_http_trading_hub(NULL);
     ngx_http_trading_hub_look(hub);
-    ngx_http_trading_hub_catch_up(hub, s);
+    ngx_http_trading_pass_catch_up(hub, s);
 
     recovered = ngx_http_trading_snapshot_recovers(hub, request);
     topics = s->cohort ? s->cohort->topics : 0;
