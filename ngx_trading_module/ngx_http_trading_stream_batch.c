@@ -249,13 +249,6 @@ ngx_http_trading_batch_trades(ngx_http_trading_hub_t *hub,
 
         for (i = 0; i < n; i++) {
 
-            /* not in the journal yet as far as it was read: what comes before
-               it of others must be told first, and its turn will come */
-
-            if (trades[i].seq > hub->told) {
-                return NGX_OK;
-            }
-
             /* the board goes on meanwhile: a seq that is beyond the others
                of this batch would seem to say that all before it was told */
 
