@@ -213,10 +213,10 @@ class Nginx(unittest.TestCase):
             first = max(ws.messages[-1].get('seq', 0) for ws in many) + 20
             told = []
             for ws in many:
-                while ws.messages[-1].get('seq', 0) < first + 300:
+                while ws.messages[-1].get('seq', 0) < first + 900:
                     ws.message()
                 told.append([m for m in updates(ws.messages, 'trades', first)
-                             if m['seq'] < first + 300])
+                             if m['seq'] < first + 900])
                 ws.drop()
             self.assertGreater(len(told[0]), 10)
             self.assertTrue(all(t == told[0] for t in told))
