@@ -22,22 +22,40 @@ export class Journal {
   epoch = null;
   seq = null;             // the highest that was heard
   sure = null;            // all up to here was received
+  told = false;           // sure is what the server says it is
   #hold = null;           // what is resent must have come before sure moves
+  #last = new Map();      // channel -> the highest seq that came in it
   #seen = new Map();      // channel -> key -> { seq, what came at that seq }
 
   enter(epoch) {
     if (epoch !== undefined && epoch !== this.epoch) {
       this.epoch = epoch;
       this.seq = this.sure = this.#hold = null;
+      this.#last.clear();
       this.#seen.clear();
     }
   }
 
   // One seq may bring events of several channels, and the connection may end
   // between them: sure is only what was before.
-  advance(seq) {
+  advance(seq, channel) {
     this.seq = Math.max(this.seq ?? seq, seq);
-    this.#assure(this.seq - 1);
+    this.#last.set(channel, Math.max(this.#last.get(channel) ?? seq, seq));
+    if (!this.told) {
+      this.#assure(this.seq - 1);
+    }
+  }
+
+  // Where a channel can go on that was whole at `base`.  Who is slow gets
+  // trades ahead of older prices: seq rises within a channel only.  Where the
+  // server tells the place itself, by ids of events, that holds for all.
+  from(channel, base) {
+    if (this.told) {
+      return Math.max(base, this.sure ?? base);
+    }
+    const last = this.#last.get(channel);
+    return last === undefined
+      ? base : Math.max(base, Math.min(this.sure ?? base, last - 1));
   }
 
   #assure(seq) {

@@ -116,7 +116,7 @@ export class Link {
   #dial() {
     let peer = null;
     peer = this.#dialler({
-      message: (text) => this.#received(peer, text),
+      message: (text, place) => this.#received(peer, text, place),
       ended: (code, reason) => this.#ended(peer, code, reason),
     });
     this.#next = peer;
@@ -124,7 +124,8 @@ export class Link {
       () => this.#ended(peer, NO_ANSWER, 'not connected in time'));
   }
 
-  #received(peer, text) {
+  // place: of the server's own telling, up to which all was sent
+  #received(peer, text, place) {
     if (!peer || (peer !== this.#peer && peer !== this.#next)) {
       return;
     }
@@ -140,6 +141,7 @@ export class Link {
       this.#take(peer, message);
     } else if (peer === this.#peer || message.type === 'error') {
       this.#owner.heard(this, message);
+      this.journal.advanceTo(place);
     }
   }
 
@@ -271,7 +273,7 @@ export function dialSource(EventSource, url, on) {
   const listen = (event) => {
     // an event of the server may be named "error", too
     if (event.data !== undefined) {
-      on.message(event.data);
+      on.message(event.data, event.lastEventId);
     } else {
       on.ended(1006, 'the connection was lost');
     }

@@ -149,7 +149,7 @@ class Stream extends Emitter {
       return;
     }
     const fresh = link.journal.deliver(channel, seq, data);
-    link.journal.advance(seq);
+    link.journal.advance(seq, channel);
     for (const subscription of this.of(link)) {
       subscription.settle(channel, data?.symbol);
     }
@@ -227,9 +227,9 @@ class Stream extends Emitter {
   }
 
   // where a channel can go on, or null
-  from(link, progress) {
+  from(link, name, progress) {
     return progress.base === null || link.journal.epoch === null
-      ? null : Math.max(progress.base, link.journal.sure ?? 0);
+      ? null : link.journal.from(name, progress.base);
   }
 
   greet(link, message) {
@@ -312,7 +312,7 @@ export class TradingStream extends Stream {
   greeted(link, message) {
     const resume = this.progress(link).map(({ subscription, name, progress }) =>
       ({ subscription, name, epoch: link.journal.epoch,
-        from: this.from(link, progress),
+        from: this.from(link, name, progress),
         ...PRIVATE.has(name) && { epoch: progress.place?.epoch,
           from: progress.place?.seq ?? null, own: true } }));
     this.#asked.clear();
@@ -513,6 +513,7 @@ export class TradingEvents extends Stream {
   begin(subscription) {
     const link = new Link((on) => dialSource(this.#EventSource,
       this.#address(link, subscription), on), this, this.options);
+    link.journal.told = true;
     this.#links.set(subscription, link);
     link.open();
   }
@@ -533,7 +534,7 @@ export class TradingEvents extends Stream {
 
   greeted(link, message) {
     const from = this.progress(link).filter(({ name }) => !PRIVATE.has(name))
-      .map(({ progress }) => this.from(link, progress));
+      .map(({ name, progress }) => this.from(link, name, progress));
     this.greet(link, message);
     if (from.length > 0 && !from.includes(null)) {
       link.journal.hold(from.length);
@@ -562,7 +563,7 @@ export class TradingEvents extends Stream {
     set('interval', subscription.interval);
     const from = [...subscription.channels]
       .filter(([name]) => !PRIVATE.has(name))
-      .map(([, progress]) => this.from(link, progress));
+      .map(([name, progress]) => this.from(link, name, progress));
     if (from.length > 0 && !from.includes(null)) {
       url.searchParams.set('resume',
         `${link.journal.epoch}-${Math.min(...from)}`);
