@@ -24,6 +24,7 @@ export class Journal {
   sure = null;            // all up to here was received
   told = false;           // sure is what the server says it is
   #hold = null;           // what is resent must have come before sure moves
+  #floor = 0;             // what the server said is sure for all channels
   #last = new Map();      // channel -> the highest seq that came in it
   #seen = new Map();      // channel -> key -> { seq, what came at that seq }
 
@@ -31,6 +32,7 @@ export class Journal {
     if (epoch !== undefined && epoch !== this.epoch) {
       this.epoch = epoch;
       this.seq = this.sure = this.#hold = null;
+      this.#floor = 0;
       this.#last.clear();
       this.#seen.clear();
     }
@@ -53,9 +55,8 @@ export class Journal {
     if (this.told) {
       return Math.max(base, this.sure ?? base);
     }
-    const last = this.#last.get(channel);
-    return last === undefined
-      ? base : Math.max(base, Math.min(this.sure ?? base, last - 1));
+    const last = this.#last.get(channel) ?? 0;
+    return Math.max(base, this.#floor, Math.min(this.sure ?? 0, last - 1));
   }
 
   #assure(seq) {
@@ -90,6 +91,9 @@ export class Journal {
     const [, epoch, seq] = /^(\d+)-(\d+)$/.exec(token ?? '') ?? [];
     if (epoch !== undefined && Number(epoch) === this.epoch) {
       this.#assure(Number(seq));
+      if (!this.#hold) {
+        this.#floor = Math.max(this.#floor, Number(seq));
+      }
     }
   }
 

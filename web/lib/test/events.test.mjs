@@ -65,7 +65,7 @@ test('reconnects from where it was, without doubles', async () => {
   await next('trade_update');
   peer.close();
   const again = await subscribed(1, { recovered: true, snapshot: null });
-  assert.equal(again.url.searchParams.get('resume'), '3-106');
+  assert.equal(again.url.searchParams.get('resume'), '3-107');
   again.trade(107, 1);
   again.trade(108, 2);
   await next('trade_update', 2);
@@ -120,6 +120,6 @@ test('less of a subscription goes on from where it was', async () => {
   stream.unsubscribe('trades');
   const again = await server.peer(1);
   assert.deepEqual(Object.fromEntries(again.url.searchParams),
-    { channels: 'prices', resume: '3-100' });
+    { channels: 'prices', resume: '3-101' });
   await peer.gone();
 });
