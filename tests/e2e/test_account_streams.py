@@ -357,15 +357,16 @@ class Lost(Accounts):
         slow = self.socket('alice', 'orders', receive=4096)
         fast = self.socket('alice', 'orders')
         total = 0
-        for i in range(60):
-            numbers = self.orders('alice', 40, 1000, total)
-            total += 40
+        # never more at a time than the fast one's sockets and buffer hold
+        for i in range(160):
+            numbers = self.orders('alice', 15, 1000, total)
+            total += 15
             for number in numbers:
                 message = fast.hear()
                 self.assertEqual((message['type'], message['seq']),
                                  ('order_update', number))
             # a little room, now and then, for what comes after a gap
-            slow.buf += slow.sock.recv(3000)
+            slow.buf += slow.sock.recv(1200)
         got, missed, last = [], 0, -1
         while len(got) + missed < total:
             message = slow.hear()
