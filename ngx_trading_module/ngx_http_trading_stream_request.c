@@ -9,6 +9,12 @@
 
 #include "ngx_http_trading_stream.h"
 
+#define NGX_HTTP_TRADING_WIDE      256  /* instruments count as a message */
+#define NGX_HTTP_TRADING_RESUMED   2    /* so does resuming a channel */
+#define NGX_HTTP_TRADING_COST_MAX  80
+
+static ngx_int_t ngx_http_trading_stream_afford(ngx_http_trading_stream_t *s,
+    const trd_request_t *request, uint32_t topics, uint32_t instruments);
 static void ngx_http_trading_stream_subscribe(ngx_http_trading_stream_t *s,
     const trd_request_t *request);
 static void ngx_http_trading_stream_unsubscribe(ngx_http_trading_stream_t *s,
@@ -230,6 +236,36 @@ ngx_http_trading_stream_refuse(ngx_http_trading_stream_t *s,
 }
 
 
+/*
+ * A message may ask for the work of thousands.  It is paid for from what the
+ * client may send: wide subscriptions count as several messages, and so does
+ * each channel that is resumed.
+ */
+static ngx_int_t
+ngx_http_trading_stream_afford(ngx_http_trading_stream_t *s,
+    const trd_request_t *request, uint32_t topics, uint32_t instruments)
+{
+    ngx_uint_t  cost;
+
+    cost = __builtin_popcount(topics)
+           * (instruments / NGX_HTTP_TRADING_WIDE
+              + (request->has_seq ? NGX_HTTP_TRADING_RESUMED : 0));
+
+    cost = ngx_min(cost, NGX_HTTP_TRADING_COST_MAX);
+
+    if (cost <= s->tokens) {
+        s->tokens -= cost;
+        return NGX_OK;
+    }
+
+    ngx_http_trading_stream_error(s, request, "too_many_messages",
+                                  "this asks for so much that it counts as "
+                                  "%ui messages: ask again later", cost);
+
+    return NGX_DECLINED;
+}
+
+
 static void
 ngx_http_trading_stream_subscribe(ngx_http_trading_stream_t *s,
     const trd_request_t *request)
@@ -244,9 +280,23 @@ ngx_http_trading_stream_subscribe(ngx_http_trading_stream_t *s,
     hub = ngx_http_trading_hub(NULL);
     ngx_http_trading_hub_look(hub);
 
-    if (ngx_http_trading_want_read(s, request, &want, &topics, &no) != NGX_OK
-        || ngx_http_trading_want_add(s, &want, topics, &no) != NGX_OK)
+    if (ngx_http_trading_want_read(s, request, &want, &topics, &no)
+        != NGX_OK)
     {
+        ngx_http_trading_stream_refuse(s, request, &no);
+        ngx_http_trading_want_free(&want);
+        return;
+    }
+
+    if (ngx_http_trading_stream_afford(s, request, topics,
+                                       want.all ? hub->n : want.n)
+        != NGX_OK)
+    {
+        ngx_http_trading_want_free(&want);
+        return;
+    }
+
+    if (ngx_http_trading_want_add(s, &want, topics, &no) != NGX_OK) {
         ngx_http_trading_stream_refuse(s, request, &no);
         ngx_http_trading_want_free(&want);
         return;
@@ -423,6 +473,12 @@ ngx_http_trading_stream_resume(ngx_http_trading_stream_t *s,
     hub = ngx_http_trading_hub(NULL);
     ngx_http_trading_hub_look(hub);
     ngx_http_trading_pass_catch_up(hub, s);
+
+    if (ngx_http_trading_stream_afford(s, request, request->channels, hub->n)
+        != NGX_OK)
+    {
+        return;
+    }
 
     recovered = ngx_http_trading_snapshot_recovers(hub, request);
     topics = s->cohort ? s->cohort->topics : 0;

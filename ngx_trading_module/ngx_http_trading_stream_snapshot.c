@@ -329,7 +329,7 @@ static ngx_int_t
 ngx_http_trading_snapshot_past(ngx_http_trading_stream_t *s,
     uint32_t instrument, uint64_t seq, ngx_array_t *past)
 {
-    uint32_t                  i, n;
+    uint32_t                  i, n, limit;
     uint64_t                  missed, told;
     ngx_http_trading_hub_t   *hub;
     ngx_http_trading_past_t  *p;
@@ -337,15 +337,23 @@ ngx_http_trading_snapshot_past(ngx_http_trading_stream_t *s,
     static trd_trade_t        trades[NGX_HTTP_TRADING_RESUME_TRADES];
 
     hub = ngx_http_trading_hub(NULL);
+    limit = 8;
 
-    if (hub->board == NULL
-        || trd_board_trades(hub->board, instrument, 0,
-                            NGX_HTTP_TRADING_RESUME_TRADES, trades, &n,
-                            &missed)
-           != TRD_OK)
-    {
-        return NGX_OK;
-    }
+    /* mostly few are new: not all of them are read to find those */
+
+    do {
+        limit = ngx_min(limit * 8, NGX_HTTP_TRADING_RESUME_TRADES);
+
+        if (ngx_http_trading_hub_same(hub) == NULL
+            || trd_board_trades(hub->board, instrument, 0, limit, trades, &n,
+                                &missed)
+               != TRD_OK)
+        {
+            return NGX_OK;
+        }
+
+    } while (n == limit && trades[0].seq > seq
+             && limit < NGX_HTTP_TRADING_RESUME_TRADES);
 
     if (n && trades[0].seq > seq + 1 && trades[0].number > 1) {
 
@@ -391,7 +399,9 @@ ngx_http_trading_snapshot_trade(ngx_http_trading_stream_t *s,
 
     hub = ngx_http_trading_hub(NULL);
 
-    if (trd_board_instrument(hub->board, p->instrument, &in) != TRD_OK) {
+    if (ngx_http_trading_hub_same(hub) == NULL
+        || trd_board_instrument(hub->board, p->instrument, &in) != TRD_OK)
+    {
         return NGX_OK;
     }
 
