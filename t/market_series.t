@@ -118,7 +118,7 @@ GET /market/depth/ETH
 
 
 === TEST 10: the tag is the records', HEAD has it too
---- pipelined_requests eval
+--- request eval
 ["HEAD /market/candles/BTC?limit=2", "HEAD /market/trades/BTC",
  "HEAD /market/depth/BTC"]
 --- response_headers_like eval
