@@ -385,14 +385,22 @@ ngx_http_trading_lag_tell(ngx_http_trading_hub_t *hub,
 {
     char          text[256];
     ngx_int_t     rc;
+    const char   *name;
     trd_writer_t  w;
 
     if (*count == 0) {
         return NGX_OK;
     }
 
+    /* the bits of /binary/stream are counted with the signals that they are */
+
+    name = (channel == TRD_CHANNEL_SIGNALS && s->cohort
+            && s->cohort->topics & (1U << NGX_HTTP_TRADING_T_BINARY))
+           ? ngx_http_trading_topic_name(NGX_HTTP_TRADING_T_BINARY)
+           : trd_channel_name(channel);
+
     trd_writer_init(&w, text, sizeof(text));
-    trd_lag_json(&w, type, trd_channel_name(channel), *count,
+    trd_lag_json(&w, type, name, *count,
                  (channel < TRD_CHANNEL_PRIVATE) ? s->lag->from
                                                  : hub->feed.told);
 
