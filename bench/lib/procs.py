@@ -70,7 +70,7 @@ class Bench:
         return p
 
     def nginx(self, http_conf, locations, modules=(MODULE,), connections=512,
-              master="off", listen=""):
+              master="off"):
         port = free_port()
         conf = self.path("nginx.conf")
         with open(conf, "w") as f:
@@ -86,10 +86,10 @@ http {
     scgi_temp_path %(d)s/s;
     default_type application/json;
     %(http)s
-    server { listen 127.0.0.1:%(port)d backlog=4096 %(listen)s; %(loc)s }
+    server { listen 127.0.0.1:%(port)d backlog=4096; %(loc)s }
 }
 """ % {"d": self.dir, "http": http_conf, "port": port, "loc": locations,
-       "n": connections, "master": master, "listen": listen})
+       "n": connections, "master": master})
         p = self.start([NGINX, "-c", conf, "-p", self.dir, "-e",
                         self.path("error.log")], WORKER_CORE, None,
                        "nginx.log")

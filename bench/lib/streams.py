@@ -27,9 +27,6 @@ NCHAN_LOCATIONS = """
 # 4 KB, and a stream's needs two of them
 FRUGAL = "connection_pool_size 384; client_header_buffer_size 1k;" \
     " request_pool_size 1k;"
-# else the kernel takes 4 MB for each client that does not read, and while it
-# finds them, the worker copies as much for those as for the others
-SNDBUF = "sndbuf=128k"
 INSTRUMENTS = 20
 INTERVAL_MS = "20"
 BOUND_S = "3600"                # after that every tool ends by itself
@@ -115,9 +112,9 @@ def worker(b, port):
     return Peer(b, port, workers(master.pid)[0])
 
 
-def ours(b, more="", location="", listen=""):
+def ours(b, more="", location=""):
     port = b.nginx(HTTP % b.dir + more, LOCATIONS % (location, location),
-                   connections=files() - 256, master="on", listen=listen)
+                   connections=files() - 256, master="on")
     return worker(b, port)
 
 
@@ -325,7 +322,7 @@ def part_slow(n, seconds):
     where = path(INSTRUMENTS)
     with Bench() as b:
         writer(b, INSTRUMENTS, 50)
-        us = ours(b, "", "trading_stream_slow 1h;", SNDBUF)
+        us = ours(b, "", "trading_stream_slow 1h;")
         base = []
 
         def alone():
