@@ -18,6 +18,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,10 @@ broadcast_accept(broadcast_t *b)
             (void) close(fd);
             return;
         }
+
+        /* as the module does: each batch goes out when it is written */
+        (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int) { 1 },
+                          sizeof(int));
 
         b->conns[fd].open = 1;
         b->top = (fd >= b->top) ? fd + 1 : b->top;

@@ -261,16 +261,26 @@ ngx_http_trading_stream_trim(ngx_http_request_t *r)
 
 
 /*
- * What the kernel keeps for a client that does not read would grow to
- * megabytes, and each of them go out although newer values are there: it is
- * bounded like our own buffer.
+ * A batch goes out when it is written, and does not wait until the one before
+ * it was acknowledged.  What the kernel keeps for a client that does not read
+ * would grow to megabytes, and each of them go out although newer values are
+ * there: it is bounded like our own buffer.
  */
 static void
 ngx_http_trading_stream_unsent(ngx_http_request_t *r, size_t size)
 {
 #if (defined TCP_NOTSENT_LOWAT)
+    int                        value;
+#endif
+    ngx_http_core_loc_conf_t  *clcf;
 
-    int  value;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->tcp_nodelay) {
+        (void) ngx_tcp_nodelay(r->connection);
+    }
+
+#if (defined TCP_NOTSENT_LOWAT)
 
     value = (int) size;
 

@@ -277,6 +277,8 @@ typedef struct {
     ngx_flag_t                     overdue; /* the next pass is */
     ngx_msec_t                     wake_tried;
     uint64_t                       pass_us; /* when it began */
+    uint64_t                       updates; /* not yet in the counters, */
+    uint64_t                       bytes;   /* nor these */
 } ngx_http_trading_hub_t;
 
 
@@ -417,6 +419,7 @@ void ngx_http_trading_pass_slice(ngx_event_t *ev);
 void ngx_http_trading_pass_catch_up(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
 void ngx_http_trading_pass_stop(ngx_http_trading_hub_t *hub);
+void ngx_http_trading_pass_count(ngx_http_trading_hub_t *hub);
 
 /* _stream_subject.c: what changed */
 ngx_int_t ngx_http_trading_subject_listen(ngx_http_trading_hub_t *hub,

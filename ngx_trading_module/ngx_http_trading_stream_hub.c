@@ -194,6 +194,7 @@ ngx_http_trading_hub_remove(ngx_http_trading_hub_t *hub,
 
     /* nobody listens: nothing runs */
 
+    ngx_http_trading_pass_count(hub);
     ngx_http_trading_pass_stop(hub);
     ngx_http_trading_wake_close(hub);
 
@@ -203,6 +204,10 @@ ngx_http_trading_hub_remove(ngx_http_trading_hub_t *hub,
 
     if (hub->flush.timer_set) {
         ngx_del_timer(&hub->flush);
+    }
+
+    if (hub->flush.posted) {
+        ngx_delete_posted_event(&hub->flush);
     }
 
     if (hub->drain.timer_set) {

@@ -215,8 +215,7 @@ ngx_http_trading_out_write(ngx_http_trading_stream_t *s, ngx_chain_t *chain,
         *n = (size_t) (c->sent - before);
     }
 
-    ngx_http_trading_count_stream(ngx_http_trading_hub(NULL)->mcf,
-                                  NGX_HTTP_TRADING_SC_BYTES, *n);
+    ngx_http_trading_hub(NULL)->bytes += *n;
 
     if (*n < len && ngx_handle_write_event(c->write, 0) != NGX_OK) {
         return NGX_ERROR;

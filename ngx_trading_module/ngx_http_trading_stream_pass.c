@@ -104,18 +104,26 @@ static void
 ngx_http_trading_pass_serve(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s)
 {
-    uint32_t  npicks;
-
-    npicks = hub->npicks;
+    hub->updates += hub->npicks;
 
     ngx_queue_remove(&s->link);
     ngx_queue_insert_tail(&s->cohort->streams, &s->link);
     s->batch = hub->batch_no;
 
     ngx_http_trading_out_picks(hub, s);
+}
 
+
+/* counted for all at once: there are thousands in a pass */
+void
+ngx_http_trading_pass_count(ngx_http_trading_hub_t *hub)
+{
     ngx_http_trading_count_stream(hub->mcf, NGX_HTTP_TRADING_SC_UPDATES,
-                                  npicks);
+                                  hub->updates);
+    ngx_http_trading_count_stream(hub->mcf, NGX_HTTP_TRADING_SC_BYTES,
+                                  hub->bytes);
+    hub->updates = 0;
+    hub->bytes = 0;
 }
 
 
@@ -156,6 +164,8 @@ ngx_http_trading_pass_end(ngx_http_trading_hub_t *hub)
 {
     int64_t    now;
     uint32_t   i;
+
+    ngx_http_trading_pass_count(hub);
 
     now = ngx_http_trading_now();
 
@@ -214,7 +224,7 @@ ngx_http_trading_pass_go_on(ngx_http_trading_hub_t *hub)
         hub->overdue = 0;
 
         if (hub->nstreams && !hub->flush.timer_set) {
-            ngx_add_timer(&hub->flush, 1);
+            ngx_post_event(&hub->flush, &ngx_posted_next_events);
         }
     }
 }

@@ -43,6 +43,7 @@ ngx_http_trading_tick(ngx_event_t *ev)
 
     hub = ev->data;
 
+    ngx_http_trading_pass_count(hub);
     ngx_http_trading_tick_closings(hub);
     ngx_http_trading_tick_lags(hub);
 
