@@ -132,6 +132,9 @@ struct ngx_http_trading_stream_s {
                                                once it is closing */
     ngx_msec_t                  heard;
     ngx_msec_t                  filled;     /* when tokens were last added */
+    uint64_t                    ahead;      /* it has the trades up to here
+                                               from another worker; 0: from
+                                               us alone */
     trd_ws_order_t              order;
     uint32_t                    rx_len;
     uint32_t                    batch;      /* number of the last it got */
@@ -353,6 +356,7 @@ void ngx_http_trading_snapshot_binary(ngx_http_trading_stream_t *s);
 ngx_int_t ngx_http_trading_events_follow(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
 ngx_int_t ngx_http_trading_events_look(ngx_http_trading_hub_t *hub);
+void ngx_http_trading_events_catch_up(ngx_http_trading_hub_t *hub);
 void ngx_http_trading_events_timer(ngx_event_t *ev);
 ngx_int_t ngx_http_trading_events_make(ngx_http_trading_hub_t *hub,
     const trd_event_t *event, const u_char *body);

@@ -19,6 +19,7 @@
 #define NGX_HTTP_TRADING_EVENTS_INTERVAL  20        /* ms */
 #define NGX_HTTP_TRADING_EVENTS_TURN      512       /* read at a time, */
 #define NGX_HTTP_TRADING_EVENTS_WRITES    2048      /* or sent */
+#define NGX_HTTP_TRADING_EVENTS_TURNS     64        /* to catch up */
 #define NGX_HTTP_TRADING_EVENTS_BEHIND    (1 << 20) /* bytes that are caught
                                                        up with unheard */
 
@@ -147,6 +148,25 @@ ngx_http_trading_events_begin(ngx_http_trading_hub_t *hub)
     feed->told = number;
     feed->first = number + 1;
     feed->scanned = 0;
+}
+
+
+/* all that is there now, unless we are so far behind that others would have
+   to wait; without followers there is nobody to be behind for */
+void
+ngx_http_trading_events_catch_up(ngx_http_trading_hub_t *hub)
+{
+    ngx_uint_t  turns;
+
+    for (turns = 0;
+         turns < NGX_HTTP_TRADING_EVENTS_TURNS
+         && !ngx_queue_empty(&hub->accounts);
+         turns++)
+    {
+        if (ngx_http_trading_events_read(hub) != NGX_AGAIN) {
+            return;
+        }
+    }
 }
 
 

@@ -233,8 +233,18 @@ ngx_http_trading_hub_closing(ngx_http_trading_hub_t *hub,
 void
 ngx_http_trading_hub_look(ngx_http_trading_hub_t *hub)
 {
-    if (ngx_http_trading_hub_board(hub) == NGX_OK) {
-        ngx_http_trading_subject_journal(hub);
+    if (ngx_http_trading_hub_board(hub) != NGX_OK) {
+        return;
+    }
+
+    ngx_http_trading_subject_journal(hub);
+
+    if (hub->nchanges == 0 && hub->pass == NULL) {
+
+        /* nothing of it is for anybody, so all of it was told */
+
+        hub->told_before = hub->cursor;
+        hub->told = hub->cursor;
     }
 }
 
@@ -357,6 +367,7 @@ ngx_http_trading_hub_replace(ngx_http_trading_hub_t *hub, trd_board_t *board)
     ngx_flag_t                   first;
     ngx_http_trading_lag_t      *lag;
     ngx_http_trading_cohort_t   *c;
+    ngx_http_trading_stream_t   *s;
 
     first = (hub->generation == 0);
 
@@ -383,6 +394,14 @@ ngx_http_trading_hub_replace(ngx_http_trading_hub_t *hub, trd_board_t *board)
     {
         lag = ngx_queue_data(q, ngx_http_trading_lag_t, link);
         ngx_http_trading_lag_unmark(lag->stream);
+    }
+
+    for (q = ngx_queue_head(&hub->beats);
+         q != ngx_queue_sentinel(&hub->beats);
+         q = ngx_queue_next(q))
+    {
+        s = ngx_queue_data(q, ngx_http_trading_stream_t, beat);
+        s->ahead = 0;                       /* of another journal */
     }
 
     hub->nchanges = 0;

@@ -42,7 +42,7 @@ ngx_http_trading_out_picks(ngx_http_trading_hub_t *hub,
     sent = 0;
     part = 0;
 
-    if (s->lag == NULL && ngx_http_trading_out_direct_ok(s)) {
+    if (s->lag == NULL && s->ahead == 0 && ngx_http_trading_out_direct_ok(s)) {
 
         if (ngx_http_trading_out_direct(hub, s, &sent, &part) != NGX_OK) {
             ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_GONE);
@@ -56,11 +56,14 @@ ngx_http_trading_out_picks(ngx_http_trading_hub_t *hub,
 
     ngx_http_trading_out_rest(hub, s, sent, part);
 
-    /* TLS and the filters take bytes only from where these will stay */
+    /* TLS and the filters take bytes only from where these will stay; who was
+       ahead got nothing directly, but may be able to take it */
 
-    if (!ngx_http_trading_out_direct_ok(s) && !s->ended) {
+    if ((s->ahead || !ngx_http_trading_out_direct_ok(s)) && !s->ended) {
         ngx_http_trading_out_ready(s);
     }
+
+    s->ahead = 0;               /* the batch has all that it could have */
 }
 
 
@@ -251,6 +254,11 @@ ngx_http_trading_out_rest(ngx_http_trading_hub_t *hub,
 
     for (i = sent; i < hub->npicks; i++) {
         it = &hub->batch.items[hub->picks[i]];
+
+        if (it->topic == NGX_HTTP_TRADING_T_TRADES && it->seq <= s->ahead) {
+            continue;
+        }
+
         p = hub->batch.form[s->form].start + it->form[s->form] + part;
         len = it->form_len[s->form] - part;
 

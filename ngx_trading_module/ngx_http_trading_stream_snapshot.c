@@ -291,6 +291,10 @@ ngx_http_trading_snapshot_trades(ngx_http_trading_stream_t *s,
     hub = ngx_http_trading_hub(NULL);
     rc = NGX_ERROR;
 
+    /* another worker told it what is in our next batch */
+
+    s->ahead = (seq > ngx_http_trading_hub_told(hub, s)) ? seq : 0;
+
     pool = ngx_create_pool(16384, hub->log);
 
     if (pool && ngx_array_init(&past, pool, 64, sizeof(*p)) == NGX_OK) {

@@ -86,12 +86,17 @@ ngx_http_trading_want_read(ngx_http_trading_stream_t *s,
     }
 
     if (request->channels >> TRD_CHANNEL_PRIVATE
-        && request->type == TRD_REQUEST_SUBSCRIBE
-        && ngx_http_trading_events_look(hub) != NGX_OK)
+        && request->type == TRD_REQUEST_SUBSCRIBE)
     {
-        return ngx_http_trading_want_refuse(no, "unavailable",
-                                            "there are no events of accounts "
-                                            "now");
+        if (ngx_http_trading_events_look(hub) != NGX_OK) {
+            return ngx_http_trading_want_refuse(no, "unavailable",
+                                                "there are no events of "
+                                                "accounts now");
+        }
+
+        /* it may name an event that another worker has read */
+
+        ngx_http_trading_events_catch_up(hub);
     }
 
     if (ngx_http_trading_hub_same(hub) == NULL) {

@@ -518,6 +518,17 @@ class Resumed(Accounts):
                           reply['seq']), (False, None, 500))
         self.assertEqual(sock.now(), [])
 
+    def test_from_what_another_worker_has_read(self):
+        """Newer than what this one has, which looks now and then."""
+        self.socket('alice', 'orders')      # so that it follows already
+        for n in range(1, 31):
+            self.orders('bob', 1, 0, n)
+            sock = self.socket('alice')
+            reply = sock.ask('subscribed', type='subscribe', epoch=7,
+                             channel='orders', seq=n)
+            self.assertEqual((reply['recovered'], reply['seq']), (True, n))
+            self.assertEqual(sock.now(), [])
+
     def test_after_a_worker_was_replaced(self):
         sock = self.socket('alice', 'orders')
         self.orders('alice', 3)

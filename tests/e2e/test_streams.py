@@ -583,6 +583,46 @@ class Live(unittest.TestCase):
                 self.compare(reference.messages, trades, since)
         self.assertTrue(busy.alive())
 
+    def test_resume_ahead_of_the_batch(self):
+        """Another worker told the client what is in this one's next batch."""
+        with Stack(env={'SIMULATOR_RATE': 400},
+                   edit=directives(interval='500ms')) as stack:
+            with Ws(stack.port, '/ws?channels=trades') as one:
+                epoch = one.until('subscribed')['epoch']
+                one.until('trade_update')
+                def ahead(way):
+                    """What it is that resumes, and where it was."""
+                    page = stack.json('/market/prices?fields=seq')
+                    seq = max(quote['seq'] for quote in page.values())
+                    token = f'{epoch}-{seq}'
+                    if way == 0:
+                        two = Sse(stack.port, '/sse?channels=trades',
+                                  fields=[('Last-Event-ID', token)])
+                    elif way == 1:
+                        two = Ws(stack.port, '/ws?channels=trades,prices'
+                                             f'&resume={token}')
+                    else:
+                        two = Ws(stack.port)
+                        two.say('subscribe', channel='trades', seq=seq)
+                    reply = two.until('subscribed', channel='trades')
+                    self.assertIs(reply['recovered'], True)
+                    if reply['seq'] < seq:
+                        return two, seq
+                    two.sock.close()
+                    return None         # a batch came in between
+
+                for way in range(3):
+                    two, seq = wait_for(lambda: ahead(way), 'it is ahead')
+                    got = []
+                    while len(got) < 60:
+                        got += updates([two.message()], 'trades')
+                    two.sock.close()
+                    last = got[-1]['seq']
+                    while one.messages[-1]['seq'] <= last:
+                        one.until('trade_update')
+                    self.assertEqual(got, [m for m in updates(
+                        one.messages, 'trades', seq) if m['seq'] <= last])
+
     def test_resume_message(self):
         ws = self.ws('/ws?channels=trades,prices')
         begun = ws.until('subscribed', channel='prices')['seq']
