@@ -17,6 +17,7 @@ module gets libasan preloaded into the system's nginx.
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -66,9 +67,17 @@ def wait_for(condition, what, seconds=None, interval=0.01):
 
 
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
+    """Below those that the kernel gives to clients, one of which might have
+    it before the server does that it is for."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind(('127.0.0.1', port))
+                return port
+            except OSError:
+                continue
 
 
 class Response:

@@ -311,13 +311,11 @@ class History(unittest.TestCase):
                 wait_for(file.exists, 'the first save', 60)
                 for kill in (True, False, True):
                     restart(stack, kill=kill)
-                    self.assertEqual(
-                        stack.json('/trading/signals/ETH?model=technical'
-                                   '&timeframe=1d'), signal | {
-                            k: stack.json('/trading/signals/ETH?model='
-                                          'technical&timeframe=1d')[k]
-                            for k in ('seq', 'stale', 'current_price',
-                                      'price_change_24h')})
+                    now = stack.json('/trading/signals/ETH?model=technical'
+                                     '&timeframe=1d')
+                    self.assertEqual(now, signal | {
+                        k: now[k] for k in ('seq', 'stale', 'current_price',
+                                            'price_change_24h')})
                     wait_for(lambda: len([
                         c for c in stack.feed.status()['rest_calls']
                         if 'klines' in c['target']]) % 12 == 0,
