@@ -74,7 +74,8 @@ memory_open(memory_t *b, const char *catalogue, const char *dir)
         b->catalogue.instruments[i].source = TRD_SOURCE_BINANCE;
     }
 
-    if (board_file_create(&b->file, m, dir, &b->catalogue, catalogue, 0) != 0
+    if (board_file_lock(&b->file, dir) != 0
+        || board_file_create(&b->file, m, &b->catalogue, catalogue, 0) != 0
         || market_init(m, &b->config, &b->catalogue) != 0
         || (b->render = render_create(m, NULL)) == NULL
         || series_create(m) == NULL)

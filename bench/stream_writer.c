@@ -256,8 +256,9 @@ writer_open(writer_t *w, char **argv)
     if (marketd_config_read(&w->config) != 0
         || catalogue_read(&w->catalogue, argv[1]) != 0
         || w->count == 0 || w->count > w->catalogue.n
-        || board_file_create(&w->file, &w->market, argv[2], &w->catalogue,
-                             argv[1], 0) != 0
+        || board_file_lock(&w->file, argv[2]) != 0
+        || board_file_create(&w->file, &w->market, &w->catalogue, argv[1], 0)
+           != 0
         || market_init(&w->market, &w->config, &w->catalogue) != 0)
     {
         writer_failed("no board");

@@ -92,8 +92,8 @@ updates_open(updates_t *b, char **argv, updates_way_t way)
     b->price_e8 = calloc(b->catalogue.n, sizeof(int64_t));
 
     if (b->price_e8 == NULL
-        || board_file_create(&b->file, m, argv[2], &b->catalogue, argv[1], 0)
-           != 0
+        || board_file_lock(&b->file, argv[2]) != 0
+        || board_file_create(&b->file, m, &b->catalogue, argv[1], 0) != 0
         || market_init(m, &b->config, &b->catalogue) != 0
         || (b->render = render_create(m, NULL)) == NULL
         || (way != UPDATES_BARE && series_create(m) == NULL)

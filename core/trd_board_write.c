@@ -31,7 +31,7 @@
 
 static uint64_t trd_board_lay(const trd_board_shape_t *shape,
     trd_section_t *section);
-static uint64_t trd_market_page_size(uint32_t capacity);
+static uint64_t trd_market_page_size(const trd_board_shape_t *shape);
 static trd_page_buffer_t *trd_page_place(trd_board_writer_t *w,
     trd_page_t *page);
 static size_t trd_symbol_len(const char *s);
@@ -49,6 +49,7 @@ trd_board_shape_default(trd_board_shape_t *shape)
     shape->candles = TRD_RING_DEFAULT;
     shape->trades = TRD_RING_DEFAULT;
     shape->depth = 20;
+    shape->extra = 0;
 }
 
 
@@ -79,9 +80,11 @@ trd_board_shape_fit(trd_board_shape_t *shape, uint32_t capacity,
 
 
 static uint64_t
-trd_market_page_size(uint32_t capacity)
+trd_market_page_size(const trd_board_shape_t *shape)
 {
-    return TRD_MARKET_PAGE_HEAD + (uint64_t) capacity * TRD_MARKET_PAGE_EACH;
+    return TRD_MARKET_PAGE_HEAD
+           + (uint64_t) shape->capacity * TRD_MARKET_PAGE_EACH
+           + ((uint64_t) shape->extra + 63) / 64 * 64;
 }
 
 
@@ -100,7 +103,7 @@ trd_board_lay(const trd_board_shape_t *shape, trd_section_t *section)
         || shape->journal < 2 || shape->journal > 1U << 26
         || (shape->journal & (shape->journal - 1)) != 0
         || shape->candles > TRD_RING_MAX || shape->trades > TRD_RING_MAX
-        || shape->depth > TRD_DEPTH_MAX)
+        || shape->depth > TRD_DEPTH_MAX || shape->extra > TRD_PAGE_MAX / 2)
     {
         return 0;
     }
@@ -119,7 +122,8 @@ trd_board_lay(const trd_board_shape_t *shape, trd_section_t *section)
         { (uint64_t) n * TRD_ENTRY_N, sizeof(trd_page_t), 0 },
         { TRD_PAGE_N * TRD_VARIANT_N, sizeof(trd_page_t), 0 },
         { 0, 1, (uint64_t) n * TRD_ENTRY_PAGES_SIZE
-                + 2 * TRD_PAGE_N * TRD_VARIANT_N * trd_market_page_size(n) },
+                + 2 * TRD_PAGE_N * TRD_VARIANT_N
+                  * trd_market_page_size(shape) },
         { shape->journal, sizeof(trd_journal_entry_t), 0 },
         { TRD_SOURCES, sizeof(trd_source_stats_t), 0 },
         { (uint64_t) n * TRD_INTERVALS, TRD_CANDLES_SIZE(shape->candles), 0 },
@@ -248,7 +252,7 @@ trd_page_place(trd_board_writer_t *w, trd_page_t *page)
 
     if (page >= w->pages) {
         i = (size_t) (page - w->pages);
-        size = trd_market_page_size(w->capacity);
+        size = w->page_size;
         offset += (uint64_t) w->capacity * TRD_ENTRY_PAGES_SIZE;
 
     } else {
@@ -298,6 +302,7 @@ trd_board_create(trd_board_writer_t *w, void *base, size_t size,
     w->base = base;
     w->header = h = base;
     w->n = n;
+    w->page_size = trd_market_page_size(shape);
     w->capacity = shape->capacity;
     w->page_data = section[TRD_SECTION_PAGE_DATA].offset;
     w->seq = first_seq;
@@ -440,7 +445,7 @@ trd_page_next(trd_board_writer_t *w, trd_page_t *page, size_t *capacity)
     *capacity = TRD_ENTRY_PAGE_SIZE;
 
     if (page >= w->pages) {
-        *capacity = trd_market_page_size(w->capacity);
+        *capacity = w->page_size;
 
     } else if ((size_t) (page - w->entry_pages) % TRD_ENTRY_N
                == TRD_ENTRY_ANALYSIS)

@@ -18,6 +18,8 @@ typedef struct {
     uint32_t  candles;          /* per instrument and interval */
     uint32_t  trades;           /* per instrument */
     uint32_t  depth;            /* levels a side */
+    uint32_t  extra;            /* bytes that a page of the whole market may
+                                   have besides those of its instruments */
 } trd_board_shape_t;
 
 typedef struct {
@@ -31,6 +33,7 @@ typedef struct {
     uint8_t              *series[3];    /* candles, trades, depth */
     uint64_t              seq;          /* of the newest entry */
     uint64_t              page_data;    /* offset of that section */
+    uint64_t              page_size;    /* of a whole market's page */
     uint32_t              capacity;
     uint32_t              n;
     uint32_t              journal_mask;

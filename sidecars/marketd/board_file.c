@@ -94,11 +94,14 @@ board_file_old(const board_file_t *f, trd_board_t *old, void **base,
 }
 
 
-static int
-board_file_open(board_file_t *f, const char *run_dir)
+int
+board_file_lock(board_file_t *f, const char *run_dir)
 {
     int   n;
     char  lock[4096 + 16];
+
+    memset(f, 0, sizeof(*f));
+    f->lock = -1;
 
     n = snprintf(f->path, sizeof(f->path), "%s/board", run_dir);
 
@@ -217,7 +220,7 @@ board_file_ours(const board_file_t *f, const trd_board_t *old)
 
 
 int
-board_file_create(board_file_t *f, market_t *m, const char *run_dir,
+board_file_create(board_file_t *f, market_t *m,
     const catalogue_t *catalogue, const char *catalogue_path,
     uint32_t capacity)
 {
@@ -230,16 +233,13 @@ board_file_create(board_file_t *f, market_t *m, const char *run_dir,
     trd_board_t         old;
     trd_board_shape_t   shape;
 
-    memset(f, 0, sizeof(*f));
-    f->lock = -1;
-
-    if (board_file_open(f, run_dir) != 0) {
-        return -1;
-    }
-
     trd_board_shape_default(&shape);
     trd_board_shape_fit(&shape, capacity ? capacity : catalogue->n,
                         BOARD_FILE_FULL);
+
+    if (m->map) {
+        shape.extra = binary_map_extra(m->map);
+    }
 
     if (catalogue->n > shape.capacity) {
         tsd_log(TSD_LOG_ERROR, "bad_setting",
@@ -289,17 +289,13 @@ board_file_create(board_file_t *f, market_t *m, const char *run_dir,
         return -1;
     }
 
+    if (m->map) {
+        trd_board_set_map(&m->writer, m->map->slots.version);
+    }
+
     f->statics_hash = board_file_statics(f, m);
 
     return 0;
-}
-
-
-void
-board_file_set_map(board_file_t *f, market_t *m)
-{
-    trd_board_set_map(&m->writer, m->map->slots.version);
-    f->statics_hash = board_file_statics(f, m);
 }
 
 

@@ -31,18 +31,19 @@ typedef struct {
                                    the board is lost or another's */
 } board_file_t;
 
+/* Takes the lock: from then on we are the one who writes here.  All: 0, or -1
+   after logging why. */
+int board_file_lock(board_file_t *f, const char *run_dir);
+
 /*
- * Takes the lock, makes the file under its temporary name and lays the board
- * out in it.  Quotes of the board that is there are carried over after
- * market_init() by board_file_carry().  All: 0, or -1 after logging why.
+ * Makes the file under its temporary name and lays the board out in it, with
+ * room for m->map if there is one.  Quotes of the board that is there are
+ * carried over after market_init() by board_file_carry().
  */
-int board_file_create(board_file_t *f, market_t *m, const char *run_dir,
+int board_file_create(board_file_t *f, market_t *m,
     const catalogue_t *catalogue, const char *catalogue_path,
     uint32_t capacity);
 void board_file_carry(board_file_t *f, market_t *m);
-
-/* Puts the version of m->map into the board. */
-void board_file_set_map(board_file_t *f, market_t *m);
 
 int board_file_publish(board_file_t *f);
 

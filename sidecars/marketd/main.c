@@ -292,19 +292,37 @@ marketd_sources_init(marketd_t *d)
 }
 
 
-/* under the board's lock, so that there is one who writes the file */
+/* The map is read and written under the lock, so that there is one who does;
+   read before the board is laid out, for which it must be known, and written
+   once the catalogue has proved to be one.  A replay is of another time: it
+   reads whose bit is where, and leaves the file as it is. */
 
 static int
-marketd_map_init(marketd_t *d)
+marketd_board_init(marketd_t *d)
 {
-    d->market.map = binary_map_open(&d->catalogue, d->config.history_dir,
-                                    d->market.writer.capacity, tsd_wall_ms());
+    const marketd_config_t  *c;
 
-    if (d->market.map == NULL) {
+    c = &d->config;
+
+    if (board_file_lock(&d->file, c->run_dir) != 0) {
         return -1;
     }
 
-    board_file_set_map(&d->file, &d->market);
+    d->market.map = binary_map_open(&d->catalogue, c->history_dir,
+                                    c->capacity ? c->capacity
+                                                : d->catalogue.n,
+                                    tsd_wall_ms());
+
+    if (d->market.map == NULL
+        || board_file_create(&d->file, &d->market, &d->catalogue,
+                             c->catalogue, c->capacity) != 0)
+    {
+        return -1;
+    }
+
+    if (c->mode != MARKETD_REPLAY) {
+        binary_map_save(d->market.map);
+    }
 
     return 0;
 }
@@ -342,10 +360,7 @@ marketd_start(marketd_t *d)
         d->market.own_sweep = 1;
     }
 
-    if (board_file_create(&d->file, &d->market, d->config.run_dir,
-                          &d->catalogue, d->config.catalogue,
-                          d->config.capacity) != 0
-        || marketd_map_init(d) != 0
+    if (marketd_board_init(d) != 0
         || market_init(&d->market, &d->config, &d->catalogue) != 0
         || marketd_loop_init(d) != 0)
     {

@@ -41,21 +41,10 @@ typedef struct series_keep_s {
 static void
 keep_refuse(const series_keep_t *k, const char *why)
 {
-    char    *aside;
-    size_t   size;
-
     tsd_log(TSD_LOG_WARN, "calibration_ignored", "path=\"%s\" reason=\"%s\" "
             "effect=\"confidence and /performance begin anew, the file is "
             "put aside as .refused\"", k->path, why);
-
-    size = strlen(k->path) + sizeof(".refused");
-    aside = malloc(size);
-
-    if (aside) {
-        (void) snprintf(aside, size, "%s.refused", k->path);
-        (void) rename(k->path, aside);
-        free(aside);
-    }
+    state_file_refuse(k->path);
 }
 
 

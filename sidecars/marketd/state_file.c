@@ -107,6 +107,23 @@ state_file_read(const char *path, size_t max, size_t *len, const char **why)
 }
 
 
+void
+state_file_refuse(const char *path)
+{
+    char    *aside;
+    size_t   size;
+
+    size = strlen(path) + sizeof(".refused");
+    aside = malloc(size);
+
+    if (aside) {
+        (void) snprintf(aside, size, "%s.refused", path);
+        (void) rename(path, aside);
+        free(aside);
+    }
+}
+
+
 int
 state_file_write(const char *path, const void *data, size_t len)
 {

@@ -24,6 +24,10 @@ int state_file_dir(const char *dir);
 char *state_file_read(const char *path, size_t max, size_t *len,
     const char **why);
 
+/* Puts a file aside that nobody can use, as path.refused, for who wants to
+   know why. */
+void state_file_refuse(const char *path);
+
 /*
  * Writes path.tmp and renames it.  Without fsync, as history.c: what a power
  * cut tears is found by its hash.  -1: errno says why.  May be called from

@@ -5,9 +5,10 @@
 """Protects: what must outlast marketd does, and nothing else passes for it.
 
 The bits of /binary belong to their symbols over every change of the catalogue
-and every restart, and old versions of the map can be told. A broken build
-shows a symbol on another's bit, or a version that says something else than it
-once did.
+and every restart, and old versions of the map can be told; a map is not given
+up because few symbols are left, a damaged one is put aside, and a replay leaves
+it alone. A broken build shows a symbol on another's bit, or a version that says
+something else than it once did.
 
 What past signals were worth is counted once: a market that is stopped, or
 killed, and goes on has the same figures as one that never was. A broken build
@@ -32,7 +33,14 @@ def listed(*symbols):
     return [rows[symbol] for symbol in symbols]
 
 
-def restart(stack, symbols=None, kill=False, **env):
+def made_up(n):
+    """Instruments that differ in their names."""
+    row = listed('BTC')[0]
+    return [{**row, 'symbol': f'T{i}', 'base': f'T{i}',
+             'exchange_symbol': f'T{i}USDT'} for i in range(n)]
+
+
+def restart(stack, symbols=None, kill=False, rows=None, **env):
     """marketd again, with another catalogue or settings; nginx stays."""
     before = stack.json('/market/cache/stats')['board']['generation']
     if kill:
@@ -40,9 +48,9 @@ def restart(stack, symbols=None, kill=False, **env):
         stack.marketd.popen.wait()
     else:
         assert stack.marketd.stop() == 0
-    if symbols:
+    if symbols or rows:
         Path(stack.catalogue).write_text(
-            json.dumps({'instruments': listed(*symbols)}))
+            json.dumps({'instruments': rows or listed(*symbols)}))
     stack.env.update(env)
     stack.start_marketd()
     wait_for(lambda: stack.json('/market/cache/stats')['board']['generation']
@@ -127,8 +135,44 @@ class BinaryMap(unittest.TestCase):
             self.assertGreater(version, 10 ** 7)
             self.check(stack, version, ['ETH', 'BTC', 'BNB'])
             self.assertEqual(stack.get('/trading/binary/map/1').status, 404)
+            self.assertEqual(file.with_name('binary-map.refused')
+                             .read_bytes(), data)
             restart(stack)
             self.check(stack, version, ['ETH', 'BTC', 'BNB'])
+
+    def test_a_catalogue_of_few_keeps_the_map_of_many(self):
+        names = [f'T{i}' for i in range(120)]
+        few = names[:5] + [None] * 115
+        with Stack(catalogue=made_up(120),
+                   env={'SIMULATOR_RATE': 500}) as stack:
+            self.maps(stack, names)
+            restart(stack, rows=made_up(5))
+            self.check(stack, 2, few)
+            self.maps(stack, names, few)
+            restart(stack, rows=made_up(120))
+            self.maps(stack, names, few, names)
+            self.assertEqual(stack.log('marketd').count('event=map_ignored'),
+                             0)
+
+    def test_a_replay_reads_the_map_and_leaves_it(self):
+        first = ['BTC', 'ETH', 'BNB']
+        with Stack(catalogue=listed(*first), env={
+                'TAPE_DIR': 'tape', 'SIMULATOR_RATE': 500}) as stack:
+            self.check(stack, 1, first)
+            restart(stack, ('BTC', 'BNB'))
+            self.check(stack, 2, ['BTC', None, 'BNB'])
+            file = stack.dir / 'history' / 'binary-map'
+            sound = file.read_bytes()
+            self.assertEqual(stack.marketd.stop(), 0)
+            del stack.env['TAPE_DIR']
+            for data in (sound, sound[:-3]):
+                file.write_bytes(data)
+                restart(stack, first, REPLAY_SPEED=0,
+                        TRADING_SOURCE=f'replay:{stack.dir}/tape')
+                self.assertEqual(stack.marketd.stop(), 0)
+                self.assertEqual(file.read_bytes(), data)
+                self.assertEqual([f.name for f in file.parent.glob(
+                    'binary-map*')], ['binary-map'])
 
 
 START = {'SIMULATOR_START': '2026-01-05T12:00:00Z', 'SIMULATOR_RATE': 0}

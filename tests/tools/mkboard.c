@@ -422,7 +422,8 @@ main(int argc, char **argv)
         mkboard_more(&catalogue, o.instruments);
     }
 
-    if (board_file_create(&file, &m, files[2], &catalogue, files[0], 0) != 0
+    if (board_file_lock(&file, files[2]) != 0
+        || board_file_create(&file, &m, &catalogue, files[0], 0) != 0
         || market_init(&m, &config, &catalogue) != 0
         || (render = render_create(&m, NULL)) == NULL)
     {

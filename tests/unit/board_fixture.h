@@ -18,7 +18,7 @@
 #include "trd_board_write.h"
 
 #define BOARD_FIXTURE_NOW    1767225600000LL        /* 2026-01-01 */
-#define BOARD_FIXTURE_SHAPE(n, ring)  { n, ring, 2, 2, 2 }
+#define BOARD_FIXTURE_SHAPE(n, ring)  { n, ring, 2, 2, 2, 0 }
 
 typedef struct {
     uint8_t             *mem;

@@ -70,7 +70,7 @@ market_fixture_start(market_fixture_t *f, uint64_t first_seq)
     uint32_t     a, b;
     const char  *why;
 
-    f->shape = (trd_board_shape_t) { f->catalogue.n, 256, 1, 1, 1 };
+    f->shape = (trd_board_shape_t) { f->catalogue.n, 256, 1, 1, 1, 0 };
     f->size = (size_t) trd_board_size(&f->shape);
 
     if (posix_memalign(&f->mem, 64, f->size) != 0) {

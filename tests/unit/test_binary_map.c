@@ -25,6 +25,7 @@
 
 static char  directory[] = "/tmp/binary-map-XXXXXX";
 static char  file[64];
+static char  refused[80];
 
 
 /* of the first n of a catalogue of made-up ones, without `gone` */
@@ -44,6 +45,7 @@ start(uint32_t n, uint32_t gone)
 
     map = binary_map_open(&c, directory, n, MARKET_NOW);
     assert_non_null(map);
+    binary_map_save(map);
     catalogue_free(&c);
 
     return map;
@@ -91,7 +93,7 @@ test_map_outlasts_restarts(void **state)
 static void
 test_map_file_is_taken_whole_or_not_at_all(void **state)
 {
-    char           buf[512];
+    char           buf[512], was[512];
     FILE          *f;
     size_t         i, len;
     binary_map_t  *map;
@@ -119,13 +121,143 @@ test_map_file_is_taken_whole_or_not_at_all(void **state)
         assert_int_equal(map->slots.first, map->slots.version);
         expect(map, MARKET_NOW / 60000, 2);
         expect(start(3, 0), MARKET_NOW / 60000, 2);
+
+        /* what nobody can use is put aside as it was */
+
+        buf[i % len] ^= 1;
+        f = fopen(refused, "rb");
+        assert_non_null(f);
+        assert_int_equal(fread(was, 1, sizeof(was), f),
+                         i < len ? len : i - len);
+        assert_memory_equal(was, buf, i < len ? len : i - len);
+        buf[i % len] ^= 1;
+        fclose(f);
     }
+
+    (void) unlink(refused);
 
     /* what is no file at all */
     (void) unlink(file);
     assert_int_equal(mkdir(file, 0700), 0);
     expect(start(3, 0), MARKET_NOW / 60000, 2);
-    assert_int_equal(rmdir(file), 0);
+    expect(start(3, 0), MARKET_NOW / 60000, 2);
+    assert_int_equal(rmdir(refused), 0);
+}
+
+
+/* who only reads leaves the file, sound or not, as it is */
+static void
+test_map_is_written_by_who_saves_it(void **state)
+{
+    catalogue_t    c;
+    binary_map_t  *map;
+
+    (void) state;
+
+    (void) unlink(file);
+    expect(start(3, 9), 1, 3);
+
+    market_fixture_catalogue(&c, 4);
+    map = binary_map_open(&c, directory, 4, MARKET_NOW);
+    assert_non_null(map);
+    expect(map, 2, 4);
+
+    assert_int_equal(truncate(file, 40), 0);
+    map = binary_map_open(&c, directory, 4, MARKET_NOW);
+    assert_non_null(map);
+    expect(map, MARKET_NOW / 60000, 4);
+    assert_int_equal(access(file, F_OK), 0);
+    assert_int_equal(access(refused, F_OK), -1);
+
+    catalogue_free(&c);
+}
+
+
+/* A catalogue of few after one of many: the map is larger than ever would
+   have come of the few, and is nonetheless the map. */
+static void
+test_map_outlasts_a_small_catalogue(void **state)
+{
+    binary_map_t  *map;
+
+    (void) state;
+
+    (void) unlink(file);
+    expect(start(120, 999), 1, 120);
+    assert_int_equal(binary_map_extra(map = start(120, 999)), 0);
+    expect(map, 1, 120);
+
+    map = start(5, 999);
+    assert_int_equal(map->slots.first, 1);
+    assert_int_equal(map->place[4], 4);
+    assert_int_equal(map->at[5], -1);
+    assert_true(binary_map_extra(map) > 120 * 11);
+    expect(map, 2, 120);
+    expect(start(5, 999), 2, 120);
+
+    /* and one more goes to its place, or to the end */
+
+    expect(start(6, 999), 3, 120);
+    map = start(121, 999);
+    assert_int_equal(map->place[120], 120);
+    assert_int_equal(map->slots.first, 1);
+    expect(map, 4, 121);
+    expect(start(2, 1), 5, 121);
+    expect(start(120, 999), 6, 121);
+}
+
+
+/* its pages have room for places that are nobody's */
+static void
+test_pages_of_a_small_catalogue(void **state)
+{
+    char             *body;
+    uint32_t          a, b;
+    trd_writer_t      w;
+    const char       *why;
+    trd_page_view_t   view;
+    market_fixture_t  f;
+
+    static char  symbols[200000];
+
+    (void) state;
+
+    (void) unlink(file);
+    expect(start(5000, 9999), 1, 5000);
+
+    market_fixture_catalogue(&f.catalogue, 3);
+    market_fixture_start(&f, 0);
+    binary_map_free(f.m.map);
+    f.m.map = binary_map_open(&f.catalogue, directory, 3, MARKET_NOW);
+    assert_non_null(f.m.map);
+
+    /* as board_file_create() does it */
+
+    free(f.mem);
+    f.shape.extra = binary_map_extra(f.m.map);
+    f.size = (size_t) trd_board_size(&f.shape);
+    assert_int_equal(posix_memalign(&f.mem, 64, f.size), 0);
+    memset(f.mem, 0, f.size);
+    assert_int_equal(trd_board_create(&f.m.writer, f.mem, f.size, &f.shape,
+                                      f.catalogue.instruments, 3, 3, 0,
+                                      MARKET_NOW, 4711, &a, &b), TRD_OK);
+    assert_int_equal(trd_board_open(&f.b, f.mem, f.size, &why), TRD_OK);
+
+    render_now(f.m.render);
+    body = market_fixture_body(&f.b, trd_board_page(&f.b, TRD_PAGE_MAP, 0),
+                               &view);
+    assert_non_null(body);
+    trd_writer_init(&w, symbols, sizeof(symbols));
+    assert_int_equal(trd_slots_symbols(body, strlen(body), 1, &w), TRD_OK);
+    assert_non_null(strstr(symbols, ",\"I4999\"]"));
+    free(body);
+
+    body = market_fixture_body(&f.b, trd_board_page(&f.b, TRD_PAGE_BINARY, 0),
+                               &view);
+    assert_non_null(body);
+    assert_non_null(strstr(body, "null],\"map_version\":2}"));
+    free(body);
+    market_fixture_stop(&f);
 }
 
 
@@ -151,6 +283,7 @@ test_map_begins_anew_where_it_is_full(void **state)
         assert_int_equal(map->at[map->place[0]], 0);
         assert_int_equal(map->at[map->place[1]], 1);
         assert_true(map->slots.n <= 72);
+        binary_map_save(map);
         binary_map_free(map);
     }
 
@@ -225,6 +358,7 @@ set_up(void **state)
     }
 
     (void) snprintf(file, sizeof(file), "%s/binary-map", directory);
+    (void) snprintf(refused, sizeof(refused), "%s.refused", file);
 
     return 0;
 }
@@ -250,6 +384,9 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_map_outlasts_restarts),
         cmocka_unit_test(test_map_file_is_taken_whole_or_not_at_all),
+        cmocka_unit_test(test_map_is_written_by_who_saves_it),
+        cmocka_unit_test(test_map_outlasts_a_small_catalogue),
+        cmocka_unit_test(test_pages_of_a_small_catalogue),
         cmocka_unit_test(test_map_begins_anew_where_it_is_full),
         cmocka_unit_test(test_pages_show_nobody)
     };

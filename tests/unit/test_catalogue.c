@@ -177,7 +177,7 @@ test_shipped(void **state)
     size_t               size;
     uint32_t             a, b;
     catalogue_t          c;
-    trd_board_shape_t    shape = { 23, 64, 1, 1, 1 };
+    trd_board_shape_t    shape = { 23, 64, 1, 1, 1, 0 };
     trd_board_writer_t   w;
 
     (void) state;
@@ -325,7 +325,7 @@ test_duplicates(void **state)
     size_t               size;
     uint32_t             a, b;
     catalogue_t          c;
-    trd_board_shape_t    shape = { 3, 64, 1, 1, 1 };
+    trd_board_shape_t    shape = { 3, 64, 1, 1, 1, 0 };
     trd_board_writer_t   w;
 
     (void) state;

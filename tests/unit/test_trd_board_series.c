@@ -40,7 +40,7 @@ fixture_init(fixture_t *f)
 {
     uint32_t            i, a, b;
     const char         *why;
-    trd_board_shape_t   shape = { 3, 256, CANDLES, TRADES, DEPTH };
+    trd_board_shape_t   shape = { 3, 256, CANDLES, TRADES, DEPTH, 0 };
     trd_instrument_t    in[3];
 
     memset(in, 0, sizeof(in));
