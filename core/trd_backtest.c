@@ -141,6 +141,13 @@ trd_track_threshold(trd_score_ring_t *ring, const trd_quote_t *q, int64_t ms,
 }
 
 
+uint32_t
+trd_threshold_overlap(int64_t ms)
+{
+    return (uint32_t) (TRD_DAY_MS / (ms > TRD_HOUR_MS ? ms : TRD_HOUR_MS));
+}
+
+
 void
 trd_backtest_init(trd_backtest_t *b, trd_timeframe_t timeframe)
 {

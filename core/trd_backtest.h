@@ -80,6 +80,10 @@ trd_rc_t trd_track_threshold(trd_score_ring_t *ring, const trd_quote_t *q,
     int64_t ms, int64_t tolerance_ms, trd_score_totals_t *totals,
     trd_signal_t *s) TRD_MUST_CHECK;
 
+/* signals of the threshold model within its horizon, from what is looked at
+   every `ms` */
+uint32_t trd_threshold_overlap(int64_t ms);
+
 typedef struct {
     int64_t  open_ms;
     int64_t  open_e8;

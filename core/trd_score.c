@@ -166,17 +166,26 @@ trd_score_merge(trd_score_totals_t *t, const trd_score_totals_t *from)
 }
 
 
+uint64_t
+trd_score_judged(const trd_score_totals_t *t)
+{
+    return t->hits + t->misses;
+}
+
+
 void
-trd_score_result(const trd_score_totals_t *t, trd_score_result_t *out)
+trd_score_result(const trd_score_totals_t *t, uint64_t times,
+    uint32_t overlap, trd_score_result_t *out)
 {
     uint64_t  judged;
 
     memset(out, 0, sizeof(trd_score_result_t));
 
-    judged = t->hits + t->misses;
+    judged = trd_score_judged(t);
     out->count = judged + t->flat;
+    out->independent = (times < judged ? times : judged) / overlap;
 
-    if (judged < TRD_SCORE_MIN) {
+    if (out->independent < TRD_SCORE_MIN) {
         return;
     }
 

@@ -16,6 +16,12 @@
  * (confidence - outcome)^2, outcome 1 for a hit: 0.25 is what "always 50 %"
  * gets, and lower is better.
  *
+ * A rate is stated from enough independent outcomes.  Signals that follow on
+ * each other share most of their horizon, so `overlap` of them, as many as are
+ * made within a horizon, are about one outcome.  And instruments that close
+ * together move together: of a pool those are counted that its ring with the
+ * most has, which is no more than there were different closing times.
+ *
  * Everything is counted in whole numbers, so totals do not depend on order
  * and totals of parts can be added.  Memory is fixed: a ring of signals whose
  * horizon has not passed; one that finds it full is counted as dropped.  A
@@ -31,7 +37,7 @@
 #include "trd_rc.h"
 
 #define TRD_SCORE_OPEN  32      /* a 24 h horizon, sampled hourly, and spare */
-#define TRD_SCORE_MIN   30      /* judged signals that a rate is stated from */
+#define TRD_SCORE_MIN   30      /* independent outcomes that a rate needs */
 #define TRD_SCORE_BINS  20      /* of confidence, 5 points each */
 
 typedef struct {
@@ -87,7 +93,8 @@ typedef struct {
 /* figures to be shown; those without `known` have too small a sample */
 typedef struct {
     uint64_t  count;            /* hits, misses and flat ones */
-    int       known;            /* hits and misses are TRD_SCORE_MIN or more */
+    uint64_t  independent;      /* outcomes, about */
+    int       known;            /* those are TRD_SCORE_MIN or more */
     double    hit_rate;         /* 0 .. 1 */
     double    mean_return;      /* percent, flat ones in it */
     double    brier;
@@ -115,6 +122,14 @@ int trd_score_price(trd_score_ring_t *r, trd_score_totals_t *t, int64_t ms,
 
 void trd_score_merge(trd_score_totals_t *t, const trd_score_totals_t *from);
 
-void trd_score_result(const trd_score_totals_t *t, trd_score_result_t *out);
+/* hits and misses */
+uint64_t trd_score_judged(const trd_score_totals_t *t);
+
+/*
+ * times: what trd_score_judged() says of the ring that has the most, where
+ * the totals are of several, else of the totals; overlap: at least 1.
+ */
+void trd_score_result(const trd_score_totals_t *t, uint64_t times,
+    uint32_t overlap, trd_score_result_t *out);
 
 #endif /* TRD_SCORE_H */

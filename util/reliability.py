@@ -25,7 +25,7 @@ FILES = [
 ]
 COLOURS = ["#1b6ca8", "#c8553d", "#3a7d44", "#8e5ea2", "#b8860b"]
 MODELS = ["technical", "threshold"]
-LEAST = 30              # as TRD_SCORE_MIN
+LEAST = 30              # signals in a bin that is shown
 LOW, HIGH = 30, 80      # of both axes, percent
 SIZE, PAD, TOP = 340, 54, 40
 

@@ -190,14 +190,17 @@ pages_technical(const market_t *m, uint32_t instrument, unsigned timeframe,
     trd_write_str(w, s->bullish ? " candles lean up; "
                                 : " candles lean down; ");
 
-    if (t->samples < TRD_SCORE_MIN) {
+    /* the confidence is no share of those signals: a coin's are in it */
+
+    if (t->samples / TRD_HORIZON < TRD_SCORE_MIN) {
         trd_write_lit(w, "too few past signals of this score are known to say "
-                         "how often they came true.\"");
+                         "how often they come true.\"");
 
     } else {
-        trd_write_lit(w, "of past signals of this score ");
+        trd_write_lit(w, "that this comes true is estimated at ");
         trd_write_number(w, trd_decimal_round(s->confidence_e8, 1));
-        trd_write_lit(w, " % came true.\"");
+        pages_u64(w, " %, from ", t->samples);
+        trd_write_lit(w, " past signals of this score.\"");
     }
 
     pages_text(w, ",\"timeframe\":", trd_timeframe_name(timeframe));
@@ -329,16 +332,18 @@ pages_bin(const trd_signal_t *s, uint32_t *kinds, uint32_t *bins)
 
 static void
 pages_worth(const char *model, const char *timeframe, const char *horizon,
-    const trd_score_totals_t *totals, trd_writer_t *w)
+    const trd_score_totals_t *totals, uint64_t times, uint32_t overlap,
+    trd_writer_t *w)
 {
     trd_score_result_t  r;
 
-    trd_score_result(totals, &r);
+    trd_score_result(totals, times, overlap, &r);
 
     pages_text(w, "{\"model\":", model);
     pages_text(w, ",\"timeframe\":", timeframe);
     pages_text(w, ",\"horizon\":", horizon);
     pages_u64(w, ",\"count\":", r.count);
+    pages_u64(w, ",\"independent\":", r.independent);
     trd_write_lit(w, ",\"hit_rate\":");
     pages_double(w, r.known ? r.hit_rate : NAN, 4, 0);
     trd_write_lit(w, ",\"mean_return\":");
@@ -346,6 +351,29 @@ pages_worth(const char *model, const char *timeframe, const char *horizon,
     trd_write_lit(w, ",\"brier_score\":");
     pages_double(w, r.known ? r.brier : NAN, 4, 0);
     trd_write_lit(w, "}");
+}
+
+
+/* outcomes of the instrument that has the most, of those that are pooled; of
+   the threshold model without a timeframe */
+
+static uint64_t
+pages_times(const market_t *m, int timeframe)
+{
+    uint32_t            i;
+    uint64_t            n, most;
+    const series_of_t  *of;
+
+    for (most = i = 0; i < m->catalogue->n; i++) {
+        of = &m->series->of[i];
+
+        n = series_apart(m, i) ? 0
+            : trd_score_judged(timeframe < 0 ? &of->threshold.totals
+                                             : &of->at[timeframe].totals);
+        most = n > most ? n : most;
+    }
+
+    return most;
 }
 
 
@@ -399,12 +427,14 @@ pages_performance(const pages_t *p, trd_writer_t *w)
     trd_write_lit(w, ",\"past_signals\":[");
 
     if (s) {
-        pages_worth("threshold", "1D", "24 hours", &s->threshold, w);
+        pages_worth("threshold", "1D", "24 hours", &s->threshold,
+                    pages_times(p->m, -1), trd_threshold_overlap(0), w);
 
         for (k = 0; k < TRD_TIMEFRAME_N; k++) {
             trd_write_lit(w, ",");
             pages_worth("technical", trd_timeframe_name(k), "4 candles",
-                        &s->technical[k], w);
+                        &s->technical[k], pages_times(p->m, (int) k),
+                        TRD_HORIZON, w);
         }
     }
 

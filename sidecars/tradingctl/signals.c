@@ -198,21 +198,23 @@ backtest_run(backtest_t *b)
 
 static void
 backtest_json_model(const char *name, trd_timeframe_t timeframe,
-    const trd_score_totals_t *t)
+    const trd_score_totals_t *t, uint32_t overlap)
 {
     trd_score_result_t  r;
 
-    trd_score_result(t, &r);
+    trd_score_result(t, trd_score_judged(t), overlap, &r);
 
     (void) printf("\"%s\":{\"timeframe\":\"%s\",\"count\":%llu,"
                   "\"hits\":%llu,\"misses\":%llu,\"flat\":%llu,"
-                  "\"lost\":%llu,\"open\":%llu,", name,
+                  "\"lost\":%llu,\"open\":%llu,"
+                  "\"independent\":%llu,", name,
                   trd_timeframe_name(timeframe), (unsigned long long) r.count,
                   (unsigned long long) t->hits,
                   (unsigned long long) t->misses,
                   (unsigned long long) t->flat, (unsigned long long) t->lost,
                   (unsigned long long) (t->opened - r.count - t->lost
-                                        - t->dropped));
+                                        - t->dropped),
+                  (unsigned long long) r.independent);
 
     if (r.known) {
         (void) printf("\"hit_rate\":%.6f,\"mean_return\":%.6f,"
@@ -227,22 +229,23 @@ backtest_json_model(const char *name, trd_timeframe_t timeframe,
 
 static void
 backtest_text_model(const char *name, trd_timeframe_t timeframe,
-    const trd_score_totals_t *t)
+    const trd_score_totals_t *t, uint32_t overlap)
 {
     trd_score_result_t  r;
 
-    trd_score_result(t, &r);
+    trd_score_result(t, trd_score_judged(t), overlap, &r);
 
-    (void) printf("%-10s %-9s %9llu %8llu %8llu", name,
+    (void) printf("%-9s %-9s %7llu %5llu %5llu %11llu", name,
                   trd_timeframe_name(timeframe), (unsigned long long) r.count,
-                  (unsigned long long) t->flat, (unsigned long long) t->lost);
+                  (unsigned long long) t->flat, (unsigned long long) t->lost,
+                  (unsigned long long) r.independent);
 
     if (r.known) {
-        (void) printf(" %7.2f %% %+10.4f %% %8.4f\n", 100 * r.hit_rate,
+        (void) printf(" %6.2f %% %+9.4f %% %6.4f\n", 100 * r.hit_rate,
                       r.mean_return, r.brier);
 
     } else {
-        (void) printf(" %9s %12s %8s\n", "null", "null", "null");
+        (void) printf(" %8s %11s %6s\n", "null", "null", "null");
     }
 }
 
@@ -263,9 +266,12 @@ backtest_json(const backtest_t *b)
                   trd_timeframe_name(b->timeframe),
                   (unsigned long long) b->n, (unsigned long long) b->fit,
                   from, to, TRD_SCORE_MIN);
-    backtest_json_model("technical", b->timeframe, &b->bt.technical);
+    backtest_json_model("technical", b->timeframe, &b->bt.technical,
+                        TRD_HORIZON);
     (void) printf(",");
-    backtest_json_model("threshold", TRD_TIMEFRAME_1D, &b->bt.threshold);
+    backtest_json_model("threshold", TRD_TIMEFRAME_1D, &b->bt.threshold,
+                        trd_threshold_overlap(
+                            trd_timeframe_ms(b->timeframe)));
     (void) printf("}}\n");
 }
 
@@ -289,13 +295,17 @@ backtest_text(const backtest_t *b)
     }
 
     (void) printf("\njudged     %s .. %s\n\n"
-                  "%-10s %-9s %9s %8s %8s %9s %12s %8s\n", from, to, "model",
-                  "timeframe", "signals", "flat", "lost", "hit rate",
-                  "mean return", "Brier");
-    backtest_text_model("technical", b->timeframe, &b->bt.technical);
-    backtest_text_model("threshold", TRD_TIMEFRAME_1D, &b->bt.threshold);
+                  "%-9s %-9s %7s %5s %5s %11s %8s %11s %6s\n", from, to,
+                  "model", "timeframe", "signals", "flat", "lost",
+                  "independent", "hit rate", "mean return", "Brier");
+    backtest_text_model("technical", b->timeframe, &b->bt.technical,
+                        TRD_HORIZON);
+    backtest_text_model("threshold", TRD_TIMEFRAME_1D, &b->bt.threshold,
+                        trd_threshold_overlap(
+                            trd_timeframe_ms(b->timeframe)));
     (void) printf("\nA coin hits 50 %% with a Brier score of 0.25.  Returns "
-                  "are before any cost.\nBelow %d signals no rate is "
+                  "are before any cost.\nSignals that share their horizon are "
+                  "one outcome: below %d independent ones\nno rate is "
                   "stated.\n", TRD_SCORE_MIN);
 }
 

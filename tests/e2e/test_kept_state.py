@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import unittest
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -197,11 +198,25 @@ class Calibration(unittest.TestCase):
         for timeframe in timeframes:
             signal = stack.json('/trading/signals/BTC?model=technical'
                                 f'&timeframe={timeframe}')
+            self.sentence(signal)
             signals[timeframe] = {
                 key: signal[key] for key in
                 ('signal', 'confidence', 'samples', 'score', 'entry_price',
                  'target_price', 'stop_loss', 'timestamp')}
         return past, signals
+
+    def sentence(self, signal):
+        """No more than is known, and the confidence as what it is."""
+        if signal['samples'] < 4 * 30:
+            words = ('too few past signals of this score are known to say '
+                     'how often they come true.')
+        else:
+            percent = Decimal(signal['confidence']).quantize(
+                Decimal('0.1'), ROUND_HALF_UP)
+            words = ('that this comes true is estimated at '
+                     f'{float(percent):g} %, from {signal["samples"]} past '
+                     'signals of this score.')
+        self.assertEqual(signal['recommendation'].split('; ')[1], words)
 
     def file(self, stack, mode='simulator'):
         return stack.dir / 'history' / f'calibration-{mode}'
@@ -231,10 +246,36 @@ class Calibration(unittest.TestCase):
             self.finished(stack, 4 * HOUR)
             self.assertEqual(self.figures(stack), whole)
 
+    def test_a_sample_is_what_is_independent(self):
+        """Signals that share a horizon, and instruments that close together,
+        make many signals and few outcomes."""
+        minutes, symbols = 41, [row['symbol'] for row in instruments()][:12]
+        with Stack(catalogue=listed(*symbols), env={
+                **START, 'SIMULATOR_UPDATES':
+                12 * minutes * HOUR // 60}) as stack:
+            self.finished(stack, 12 * minutes * HOUR // 60)
+            page = stack.json('/trading/performance')
+            self.assertEqual(page['minimum_sample'], 30)
+            past = {(row['model'], row['timeframe']): row
+                    for row in page['past_signals']}
+            row = past['technical', '1M']
+            # from the 34th candle on, and four more judge it
+            self.assertGreater(row['count'], 30)
+            self.assertLessEqual(row['count'], 12 * (minutes - 33 - 4))
+            for rates in past.values():
+                self.assertEqual(
+                    [rates[key] for key in ('hit_rate', 'mean_return',
+                                            'brier_score')], [None] * 3)
+            self.assertLessEqual(row['independent'], (minutes - 33 - 4) // 4)
+
     def test_killed_is_counted_once(self):
         with self.simulator(12) as stack:
             self.finished(stack, 12 * HOUR)
             whole = self.figures(stack)
+            row = whole[0]['technical', '1M']
+            self.assertLessEqual(row['independent'], row['count'] // 4)
+            self.assertGreater(row['independent'], 30)
+            self.assertIsNotNone(row['hit_rate'])
         with self.simulator(12) as stack:
             wait_for(self.file(stack).exists, 'the first save', 60)
             restart(stack, kill=True)

@@ -597,16 +597,18 @@ class Backtest(unittest.TestCase):
     def test_threshold_as_python_reckons_it(self):
         for step, name, seed in ((HOUR, '1H', 1), (4 * HOUR, '4H', 2),
                                  (DAY, '1D', 3)):
-            rows = candles(700, step, seed, gaps=(150, 400))
+            rows = candles(900, step, seed, gaps=(150, 400))
             done = self.run_on(csv(rows), '--json')
             self.assertEqual(done.returncode, 0, done.stderr)
             state = strict(done.stdout)
             self.assertEqual(state['timeframe'], name)
-            self.assertEqual(state['candles'], 700)
+            self.assertEqual(state['candles'], 900)
             mine = threshold(rows, step)
             theirs = state['models']['threshold']
             for key in ('count', 'hits', 'misses'):
                 self.assertEqual(theirs[key], mine[key], (name, key))
+            self.assertEqual(theirs['independent'],
+                             (mine['hits'] + mine['misses']) // (DAY // step))
             for key in ('hit_rate', 'mean_return', 'brier'):
                 self.assertAlmostEqual(theirs[key], mine[key], 5, (name, key))
 
@@ -626,11 +628,18 @@ class Backtest(unittest.TestCase):
             self.same(state, self.reliability(path, timeframe))
 
     def test_null_below_the_minimum(self):
-        done = self.run_on(csv(candles(60, HOUR, 5)), '--json')
-        model = strict(done.stdout)['models']['threshold']
-        self.assertLess(model['count'], 30)
-        self.assertIsNone(model['hit_rate'])
-        self.assertIn('null', ctl('signals', 'backtest', self.path).stdout)
+        """Of independent outcomes: a day's, or four candles', are one."""
+        for rows, model in ((60, 'threshold'), (700, 'threshold'),
+                            (60, 'technical'), (150, 'technical')):
+            done = self.run_on(csv(candles(rows, HOUR, 5)), '--json')
+            state = strict(done.stdout)
+            found = state['models'][model]
+            self.assertEqual(state['least'], 30)
+            self.assertLess(found['independent'], 30)
+            self.assertIsNone(found['hit_rate'])
+            self.assertIn('null', ctl('signals', 'backtest',
+                                      self.path).stdout)
+        self.assertGreater(found['count'], 30)
 
     def test_gzip(self):
         text = csv(candles(300, 60000, 6))

@@ -79,12 +79,13 @@ half(int n, size_t from, size_t to)
 
 
 static void
-score(const char *model, const trd_score_totals_t *t, double up)
+score(const char *model, const trd_score_totals_t *t, uint32_t overlap,
+    double up)
 {
     unsigned            i;
     trd_score_result_t  r;
 
-    trd_score_result(t, &r);
+    trd_score_result(t, trd_score_judged(t), overlap, &r);
 
     printf("score model=%s half=2 count=%llu flat=%llu lost=%llu known=%d "
            "hit_rate=%.6f mean_return=%.6f brier=%.6f up=%.6f\n", model,
@@ -156,8 +157,10 @@ main(int argc, char **argv)
         }
     }
 
-    score("technical", &bt.technical, share_up(ncandles / 2, TRD_HORIZON));
+    score("technical", &bt.technical, TRD_HORIZON,
+          share_up(ncandles / 2, TRD_HORIZON));
     score("threshold", &bt.threshold,
+          trd_threshold_overlap(trd_timeframe_ms(tf)),
           share_up(ncandles / 2,
                    (size_t) (TRD_DAY_MS / trd_timeframe_ms(tf))));
 

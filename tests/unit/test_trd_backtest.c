@@ -328,7 +328,8 @@ halves(fixture_t *f, const trd_candle_t *c, size_t n, trd_timeframe_t tf)
 
     assert_memory_equal(&f->twin.calibration, &f->bt.calibration,
                         sizeof(trd_calibration_t));
-    trd_score_result(&f->bt.technical, &f->score);
+    trd_score_result(&f->bt.technical, trd_score_judged(&f->bt.technical),
+                     TRD_HORIZON, &f->score);
 }
 
 

@@ -121,13 +121,60 @@ test_trd_score_small_sample_is_unknown(void **state)
     for (i = 1; i <= 40; i++) {
         sent(f, i, 1, 50, 100);
         assert_int_equal(price(f, i, i <= 10 ? 100 : 101), 1);
-        trd_score_result(&f->totals, &f->result);
+        trd_score_result(&f->totals, trd_score_judged(&f->totals), 1,
+                         &f->result);
         assert_int_equal(f->result.count, i);
         assert_int_equal(f->result.known, i == 40);
     }
 
     assert_true(f->result.hit_rate == 1 && f->result.brier == 0.25);
     CLOSE(f->result.mean_return, 0.75, 1e-12);
+}
+
+
+/* neither signals that share a horizon nor instruments that close together
+   make a sample large */
+static void
+test_trd_score_dependent_outcomes_are_not_counted(void **state)
+{
+    int                 i, k;
+    fixture_t          *f = *state;
+    trd_score_ring_t    ring[23];
+    trd_score_totals_t  of[23], pool;
+
+    for (k = 0; k < 23; k++) {
+        trd_score_ring_init(&ring[k]);
+        trd_score_totals_init(&of[k]);
+    }
+
+    for (i = 1; i <= 120; i++) {
+        trd_score_totals_init(&pool);
+
+        for (k = 0; k < 23; k++) {
+
+            /* the last one began late */
+
+            if (k < 22 || i > 100) {
+                assert_int_equal(trd_score_signal(&ring[k], &of[k], i, 1,
+                                                  50 * PCT, 100, 0), TRD_OK);
+                assert_int_equal(trd_score_price(&ring[k], &of[k], i, 101, 0,
+                                                 &f->closed), 1);
+            }
+
+            trd_score_merge(&pool, &of[k]);
+        }
+
+        assert_int_equal(trd_score_judged(&of[0]), i);
+        trd_score_result(&pool, trd_score_judged(&of[0]), 4, &f->result);
+        assert_int_equal(f->result.count, 22 * i + (i > 100 ? i - 100 : 0));
+        assert_int_equal(f->result.independent, i / 4);
+        assert_int_equal(f->result.known, i == 120);
+    }
+
+    assert_true(f->result.hit_rate == 1 && f->result.brier == 0.25);
+    trd_score_result(&of[22], 1000, 1, &f->result);
+    assert_int_equal(f->result.independent, 20);
+    assert_int_equal(f->result.known, 0);
 }
 
 
@@ -236,7 +283,8 @@ coin(fixture_t *f, double claim, uint64_t seed, int n)
         p += bell(&seed);
     }
 
-    trd_score_result(&f->totals, &f->result);
+    trd_score_result(&f->totals, trd_score_judged(&f->totals), 1,
+                     &f->result);
 }
 
 
@@ -298,7 +346,8 @@ test_trd_score_true_confidence_is_found(void **state)
     }
 
     /* mean of p(1-p) over 0.3 .. 0.9 */
-    trd_score_result(&f->totals, &f->result);
+    trd_score_result(&f->totals, trd_score_judged(&f->totals), 1,
+                     &f->result);
     CLOSE(f->result.brier, 0.21, 0.002);
 }
 
@@ -312,6 +361,7 @@ main(void)
     static const struct CMUnitTest  tests[] = {
         TEST(test_trd_score_counts),
         TEST(test_trd_score_small_sample_is_unknown),
+        TEST(test_trd_score_dependent_outcomes_are_not_counted),
         TEST(test_trd_score_full_ring),
         TEST(test_trd_score_refuses),
         TEST(test_trd_score_merge),
