@@ -101,7 +101,25 @@ struct ngx_http_trading_route_s {
     ngx_uint_t                   arg;       /* a page, or kind of page */
     ngx_http_trading_group_e     group;
     char                        *tail;      /* name of the argument */
+    ngx_uint_t                   params;    /* those that it takes */
 };
+
+/* parameters of routes; any other is ignored */
+#define NGX_HTTP_TRADING_P_NONE     0
+#define NGX_HTTP_TRADING_P_AGE      (1 << TRD_PARAM_MAX_AGE_MS)
+#define NGX_HTTP_TRADING_P_QUOTES   (1 << TRD_PARAM_FIELDS                    \
+                                     | 1 << TRD_PARAM_FORMAT                  \
+                                     | NGX_HTTP_TRADING_P_AGE)
+#define NGX_HTTP_TRADING_P_SYMBOLS  (1 << TRD_PARAM_SYMBOLS)
+#define NGX_HTTP_TRADING_P_WAIT     (1 << TRD_PARAM_AFTER_SEQ                 \
+                                     | 1 << TRD_PARAM_TIMEOUT_MS)
+#define NGX_HTTP_TRADING_P_CANDLES  (1 << TRD_PARAM_INTERVAL                  \
+                                     | 1 << TRD_PARAM_LIMIT                   \
+                                     | 1 << TRD_PARAM_END)
+#define NGX_HTTP_TRADING_P_LIMIT    (1 << TRD_PARAM_LIMIT)
+#define NGX_HTTP_TRADING_P_LEVELS   (1 << TRD_PARAM_LEVELS)
+#define NGX_HTTP_TRADING_P_MODEL    (1 << TRD_PARAM_MODEL                     \
+                                     | 1 << TRD_PARAM_TIMEFRAME)
 
 typedef struct {
     ngx_str_t                    name;
@@ -203,7 +221,6 @@ ngx_int_t ngx_http_trading_quotes(ngx_http_trading_call_t *call,
     ngx_int_t asset_class);
 ngx_int_t ngx_http_trading_quote(ngx_http_trading_call_t *call,
     uint32_t instrument);
-ngx_flag_t ngx_http_trading_by_model(ngx_http_trading_route_t *route);
 ngx_int_t ngx_http_trading_entries(ngx_http_trading_call_t *call,
     ngx_int_t asset_class, ngx_uint_t kind);
 ngx_int_t ngx_http_trading_instrument(ngx_http_trading_call_t *call,

@@ -3,8 +3,9 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * The query string of a call, checked before any route sees it, and the
- * asset class, which stands in the path.  Unknown parameters are left alone;
- * one of ours that is malformed or given twice is refused.
+ * asset class, which stands in the path.  Parameters that the route does not
+ * take are left alone, whatever they say; one that it takes is refused if it
+ * is malformed or given twice.
  */
 
 #include "ngx_http_trading_conf.h"
@@ -110,7 +111,7 @@ ngx_http_trading_arg(ngx_http_trading_call_t *call, trd_pair_t *pair)
 
     param = trd_param_find(pair->name, pair->name_len);
 
-    if (param < 0) {
+    if (param < 0 || !(call->route->params & ((ngx_uint_t) 1 << param))) {
         return NGX_OK;
     }
 

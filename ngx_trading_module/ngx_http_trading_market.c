@@ -19,55 +19,72 @@ static ngx_int_t ngx_http_trading_indicators(ngx_http_trading_call_t *call);
 static ngx_http_trading_route_t  ngx_http_trading_market_routes[] = {
 
     { ngx_string("prices/"), ngx_http_trading_price, TRD_ENTRY_QUOTE,
-      NGX_HTTP_TRADING_R_PRICE, "symbol" },
+      NGX_HTTP_TRADING_R_PRICE, "symbol",
+      NGX_HTTP_TRADING_P_QUOTES|NGX_HTTP_TRADING_P_WAIT },
 
     { ngx_string("prices"), ngx_http_trading_prices, TRD_PAGE_PRICES,
-      NGX_HTTP_TRADING_R_PRICES, NULL },
+      NGX_HTTP_TRADING_R_PRICES, NULL,
+      NGX_HTTP_TRADING_P_QUOTES|NGX_HTTP_TRADING_P_SYMBOLS },
 
     { ngx_string("prices/asset/"), ngx_http_trading_prices_class,
-      TRD_PAGE_PRICES_CLASS, NGX_HTTP_TRADING_R_PRICES, "class" },
+      TRD_PAGE_PRICES_CLASS, NGX_HTTP_TRADING_R_PRICES, "class",
+      NGX_HTTP_TRADING_P_QUOTES },
 
     { ngx_string(""), ngx_http_trading_card_page, TRD_PAGE_MARKET_CARD,
-      NGX_HTTP_TRADING_R_CARD, NULL },
+      NGX_HTTP_TRADING_R_CARD, NULL,
+      NGX_HTTP_TRADING_P_NONE },
 
     { ngx_string("health"), ngx_http_trading_market_health, 0,
-      NGX_HTTP_TRADING_R_HEALTH, NULL },
+      NGX_HTTP_TRADING_R_HEALTH, NULL,
+      NGX_HTTP_TRADING_P_NONE },
 
     { ngx_string("overview"), ngx_http_trading_market_page,
-      TRD_PAGE_OVERVIEW, NGX_HTTP_TRADING_R_OVERVIEW, NULL },
+      TRD_PAGE_OVERVIEW, NGX_HTTP_TRADING_R_OVERVIEW, NULL,
+      NGX_HTTP_TRADING_P_NONE },
 
     { ngx_string("summary"), ngx_http_trading_market_page,
-      TRD_PAGE_SUMMARY, NGX_HTTP_TRADING_R_OVERVIEW, NULL },
+      TRD_PAGE_SUMMARY, NGX_HTTP_TRADING_R_OVERVIEW, NULL,
+      NGX_HTTP_TRADING_P_NONE },
 
     { ngx_string("supported-symbols"), ngx_http_trading_card_page,
-      TRD_PAGE_SYMBOLS, NGX_HTTP_TRADING_R_CATALOGUE, NULL },
+      TRD_PAGE_SYMBOLS, NGX_HTTP_TRADING_R_CATALOGUE, NULL,
+      NGX_HTTP_TRADING_P_NONE },
 
     { ngx_string("instruments"), ngx_http_trading_card_page,
-      TRD_PAGE_INSTRUMENTS, NGX_HTTP_TRADING_R_CATALOGUE, NULL },
+      TRD_PAGE_INSTRUMENTS, NGX_HTTP_TRADING_R_CATALOGUE, NULL,
+      NGX_HTTP_TRADING_P_NONE },
 
     { ngx_string("candles/"), ngx_http_trading_candles, 0,
-      NGX_HTTP_TRADING_R_SERIES, "symbol" },
+      NGX_HTTP_TRADING_R_SERIES, "symbol",
+      NGX_HTTP_TRADING_P_CANDLES },
 
     { ngx_string("historical-data/"), ngx_http_trading_candles, 0,
-      NGX_HTTP_TRADING_R_SERIES, "symbol" },
+      NGX_HTTP_TRADING_R_SERIES, "symbol",
+      NGX_HTTP_TRADING_P_CANDLES },
 
     { ngx_string("depth/"), ngx_http_trading_depth, 0,
-      NGX_HTTP_TRADING_R_SERIES, "symbol" },
+      NGX_HTTP_TRADING_R_SERIES, "symbol",
+      NGX_HTTP_TRADING_P_LEVELS },
 
     { ngx_string("trades/"), ngx_http_trading_trades, 0,
-      NGX_HTTP_TRADING_R_SERIES, "symbol" },
+      NGX_HTTP_TRADING_R_SERIES, "symbol",
+      NGX_HTTP_TRADING_P_LIMIT },
 
     { ngx_string("trade-history/"), ngx_http_trading_trades, 0,
-      NGX_HTTP_TRADING_R_SERIES, "symbol" },
+      NGX_HTTP_TRADING_R_SERIES, "symbol",
+      NGX_HTTP_TRADING_P_LIMIT },
 
     { ngx_string("analysis/"), ngx_http_trading_indicators,
-      TRD_ENTRY_ANALYSIS, NGX_HTTP_TRADING_R_ANALYSIS, "symbol" },
+      TRD_ENTRY_ANALYSIS, NGX_HTTP_TRADING_R_ANALYSIS, "symbol",
+      NGX_HTTP_TRADING_P_AGE },
 
     { ngx_string("data-feeds"), ngx_http_trading_feeds, 0,
-      NGX_HTTP_TRADING_R_HEALTH, NULL },
+      NGX_HTTP_TRADING_R_HEALTH, NULL,
+      NGX_HTTP_TRADING_P_NONE },
 
     { ngx_string("cache/stats"), ngx_http_trading_cache_stats, 0,
-      NGX_HTTP_TRADING_R_HEALTH, NULL }
+      NGX_HTTP_TRADING_R_HEALTH, NULL,
+      NGX_HTTP_TRADING_P_NONE }
 };
 
 

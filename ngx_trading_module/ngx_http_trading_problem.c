@@ -115,7 +115,8 @@ static const ngx_http_trading_status_t  ngx_http_trading_statuses[] = {
 
 
 static ngx_http_trading_route_t  ngx_http_trading_problem_route = {
-    ngx_null_string, NULL, 0, NGX_HTTP_TRADING_R_OTHER, NULL
+    ngx_null_string, NULL, 0, NGX_HTTP_TRADING_R_OTHER, NULL,
+    NGX_HTTP_TRADING_P_NONE
 };
 
 

@@ -17,24 +17,28 @@ static ngx_http_trading_route_t *ngx_http_trading_route(
 static ngx_http_trading_route_t  ngx_http_trading_health_routes[] = {
 
     { ngx_string(""), ngx_http_trading_live, 0,
-      NGX_HTTP_TRADING_R_HEALTH, NULL },
+      NGX_HTTP_TRADING_R_HEALTH, NULL,
+      NGX_HTTP_TRADING_P_NONE },
 
     { ngx_string("ready"), ngx_http_trading_ready, 0,
-      NGX_HTTP_TRADING_R_HEALTH, NULL }
+      NGX_HTTP_TRADING_R_HEALTH, NULL,
+      NGX_HTTP_TRADING_P_NONE }
 };
 
 
 static ngx_http_trading_route_t  ngx_http_trading_info_routes[] = {
 
     { ngx_string(""), ngx_http_trading_info, 0,
-      NGX_HTTP_TRADING_R_CARD, NULL }
+      NGX_HTTP_TRADING_R_CARD, NULL,
+      NGX_HTTP_TRADING_P_NONE }
 };
 
 
 static ngx_http_trading_route_t  ngx_http_trading_metrics_routes[] = {
 
     { ngx_string(""), ngx_http_trading_prometheus, 0,
-      NGX_HTTP_TRADING_R_METRICS, NULL }
+      NGX_HTTP_TRADING_R_METRICS, NULL,
+      NGX_HTTP_TRADING_P_NONE }
 };
 
 
@@ -158,14 +162,6 @@ ngx_http_trading_dispatch(ngx_http_trading_call_t *call,
 
     if (r->args.len && ngx_http_trading_args(call) != NGX_OK) {
         return NGX_DECLINED;
-    }
-
-    if (call->args.model == NGX_HTTP_TRADING_TECHNICAL
-        && !ngx_http_trading_by_model(call->route))
-    {
-        return ngx_http_trading_fail(call, NGX_HTTP_TRADING_UNKNOWN_MODEL,
-                                     "this route does not go by the model "
-                                     "\"technical\"");
     }
 
     return call->route->handler(call);

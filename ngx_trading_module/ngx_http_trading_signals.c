@@ -28,43 +28,56 @@ static ngx_int_t ngx_http_trading_no_version(ngx_http_trading_call_t *call);
 static ngx_http_trading_route_t  ngx_http_trading_signals_routes[] = {
 
     { ngx_string("signals/"), ngx_http_trading_signal, TRD_ENTRY_SIGNAL,
-      NGX_HTTP_TRADING_R_SIGNAL, "symbol" },
+      NGX_HTTP_TRADING_R_SIGNAL, "symbol",
+      NGX_HTTP_TRADING_P_MODEL|NGX_HTTP_TRADING_P_AGE },
 
     { ngx_string("signals"), ngx_http_trading_signals,
-      TRD_PAGE_SIGNALS, NGX_HTTP_TRADING_R_SIGNALS, NULL },
+      TRD_PAGE_SIGNALS, NGX_HTTP_TRADING_R_SIGNALS, NULL,
+      NGX_HTTP_TRADING_P_MODEL },
 
     { ngx_string("signals/asset/"), ngx_http_trading_signals_class,
-      TRD_PAGE_SIGNALS_CLASS, NGX_HTTP_TRADING_R_SIGNALS, "class" },
+      TRD_PAGE_SIGNALS_CLASS, NGX_HTTP_TRADING_R_SIGNALS, "class",
+      NGX_HTTP_TRADING_P_MODEL },
 
     { ngx_string("binary"), ngx_http_trading_signals_page,
-      TRD_PAGE_BINARY, NGX_HTTP_TRADING_R_BINARY, NULL },
+      TRD_PAGE_BINARY, NGX_HTTP_TRADING_R_BINARY, NULL,
+      NGX_HTTP_TRADING_P_MODEL },
 
     { ngx_string("binary/stream"), ngx_http_trading_binary_stream,
-      TRD_PAGE_BINARY_STREAM, NGX_HTTP_TRADING_R_BINARY, NULL },
+      TRD_PAGE_BINARY_STREAM, NGX_HTTP_TRADING_R_BINARY, NULL,
+      NGX_HTTP_TRADING_P_MODEL },
 
     { ngx_string("binary/"), ngx_http_trading_signal, TRD_ENTRY_BINARY,
-      NGX_HTTP_TRADING_R_BINARY, "symbol" },
+      NGX_HTTP_TRADING_R_BINARY, "symbol",
+      NGX_HTTP_TRADING_P_MODEL|NGX_HTTP_TRADING_P_AGE },
 
     { ngx_string("binary/map/"), ngx_http_trading_binary_map, 0,
-      NGX_HTTP_TRADING_R_BINARY, "version" },
+      NGX_HTTP_TRADING_R_BINARY, "version",
+      NGX_HTTP_TRADING_P_NONE },
 
     { ngx_string(""), ngx_http_trading_card_page, TRD_PAGE_SIGNALS_CARD,
-      NGX_HTTP_TRADING_R_CARD, NULL },
+      NGX_HTTP_TRADING_R_CARD, NULL,
+      NGX_HTTP_TRADING_P_NONE },
 
     { ngx_string("health"), ngx_http_trading_signals_health, 0,
-      NGX_HTTP_TRADING_R_HEALTH, NULL },
+      NGX_HTTP_TRADING_R_HEALTH, NULL,
+      NGX_HTTP_TRADING_P_NONE },
 
     { ngx_string("analysis"), ngx_http_trading_signals_page,
-      TRD_PAGE_ANALYSIS, NGX_HTTP_TRADING_R_ANALYSIS, NULL },
+      TRD_PAGE_ANALYSIS, NGX_HTTP_TRADING_R_ANALYSIS, NULL,
+      NGX_HTTP_TRADING_P_MODEL },
 
     { ngx_string("analysis/trends"), ngx_http_trading_signals_page,
-      TRD_PAGE_TRENDS, NGX_HTTP_TRADING_R_ANALYSIS, NULL },
+      TRD_PAGE_TRENDS, NGX_HTTP_TRADING_R_ANALYSIS, NULL,
+      NGX_HTTP_TRADING_P_MODEL },
 
     { ngx_string("recommendations"), ngx_http_trading_signals_page,
-      TRD_PAGE_RECOMMENDATIONS, NGX_HTTP_TRADING_R_ANALYSIS, NULL },
+      TRD_PAGE_RECOMMENDATIONS, NGX_HTTP_TRADING_R_ANALYSIS, NULL,
+      NGX_HTTP_TRADING_P_MODEL },
 
     { ngx_string("performance"), ngx_http_trading_market_page,
-      TRD_PAGE_PERFORMANCE, NGX_HTTP_TRADING_R_ANALYSIS, NULL }
+      TRD_PAGE_PERFORMANCE, NGX_HTTP_TRADING_R_ANALYSIS, NULL,
+      NGX_HTTP_TRADING_P_NONE }
 };
 
 
@@ -200,18 +213,6 @@ ngx_http_trading_signals_page(ngx_http_trading_call_t *call)
     return ngx_http_trading_page(call,
                trd_board_page(call->board, page, TRD_VARIANT_PLAIN),
                trd_board_page(call->board, page, TRD_VARIANT_GZIP));
-}
-
-
-/* does its answer depend on ?model=? */
-ngx_flag_t
-ngx_http_trading_by_model(ngx_http_trading_route_t *route)
-{
-    return route->handler == ngx_http_trading_signal
-           || route->handler == ngx_http_trading_signals
-           || route->handler == ngx_http_trading_signals_class
-           || route->handler == ngx_http_trading_signals_page
-           || route->handler == ngx_http_trading_binary_stream;
 }
 
 

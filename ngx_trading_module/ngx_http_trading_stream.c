@@ -27,7 +27,8 @@ static ngx_int_t ngx_http_trading_stream_account(ngx_http_request_t *r,
 
 /* for the counters: there are no routes below a stream's location */
 static ngx_http_trading_route_t  ngx_http_trading_stream_route = {
-    ngx_string(""), NULL, 0, NGX_HTTP_TRADING_R_STREAM, NULL
+    ngx_string(""), NULL, 0, NGX_HTTP_TRADING_R_STREAM, NULL,
+    NGX_HTTP_TRADING_P_NONE
 };
 
 

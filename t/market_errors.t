@@ -81,11 +81,19 @@ GET /trading/signals?model=oracle
 
 
 
-=== TEST 7: parameters that are not ours are left alone
---- request
-GET /market/prices/BTC?_=1&&x=%zz&fields=seq
---- response_body chomp
-{"seq":1}
+=== TEST 7: parameters that are not ours, or not the route's, are left alone
+--- pipelined_requests eval
+["GET /market/prices/BTC?_=1&&x=%zz&fields=seq",
+ "GET /market/prices/BTC?limit=abc&limit=%zz&symbols=&fields=seq",
+ "GET /market/overview?limit=abc&fields=colour",
+ "GET /market/health?end=x&max_age_ms=0",
+ "GET /trading/performance?interval=9q&after_seq=-1",
+ "GET /trading/signals?max_age_ms=0&fields=colour"]
+--- error_code eval
+[(200) x 6]
+--- response_body_like eval
+[('^\{"seq":1\}$') x 2, '"breadth":', '"sources":', '"past_signals":',
+ '"BTC":\{"symbol":"BTC"']
 
 
 

@@ -275,9 +275,11 @@ class Served(unittest.TestCase):
         for query in ('max_age_ms=', 'max_age_ms=-1', 'max_age_ms=1e3',
                       'max_age_ms=99999999999999999999', 'symbols=',
                       'max_age_ms=1&max_age_ms=2', 'symbols=%ZZ',
-                      'symbols=%FF', 'symbols=%00', 'timeframe=7Y'):
+                      'symbols=%FF', 'symbols=%00'):
             self.problem(client.ask('/market/prices?' + query), 400,
                          'invalid_parameter')
+        self.problem(client.ask('/trading/signals?timeframe=7Y'), 400,
+                     'invalid_parameter')
         self.assertEqual(client.ask('/market/prices/BTC?unknown=1&&=').status,
                          200)
 

@@ -37,6 +37,18 @@ EXAMPLES = {'symbol': 'BTC', 'class': 'CRYPTO', 'version': '1'}
 # the gateway's name of a service -> the prefix in its document
 SERVICES = {'market': 'market', 'signals': 'trading'}
 # to see every field: requests that are not the plain one
+# query parameter -> values that no route takes
+MALFORMED = {
+    'symbols': ('', 'BTC,,ETH'), 'fields': ('colour',),
+    'max_age_ms': ('soon', '-1'), 'model': ('oracle',),
+    'timeframe': ('9Q',), 'interval': ('9q',), 'limit': ('0', 'abc'),
+    'end': ('x',), 'levels': ('7',), 'format': ('xml',),
+    'after_seq': ('x',), 'timeout_ms': ('60001',)}
+# and to which not every route would say the same
+TAKEN = {'symbols': 'BTC', 'fields': 'seq', 'max_age_ms': '0',
+         'model': 'technical', 'timeframe': '1M', 'interval': '1m',
+         'limit': '1', 'end': '0', 'levels': '5', 'format': 'display',
+         'after_seq': '999999999999', 'timeout_ms': '1'}
 MORE = {'/prices/{symbol}': ['?fields={each}'],
         '/prices': ['?symbols=BTC,EUR/USD', '?fields={all}']}
 
@@ -332,6 +344,45 @@ class Routes(Case):
         for path in ('/market/prices/docs', '/market/prices/openapi.json',
                      '/trading/signals/redoc'):
             self.assertEqual(stack.json(path, 404)['code'], 'unknown_symbol')
+
+
+class Parameters(Case):
+    """Each parameter on each route, as the documents have it: taken and
+    checked there, or ignored."""
+
+    def given(self, name, path, operation):
+        """Names that the route takes; what is of events is not of a list."""
+        found = {row['name'] for row in (
+            checkers[name].resolve(row['$ref'])
+            for row in operation['parameters']) if row['in'] == 'query'}
+        if path.endswith('/binary/stream'):
+            found -= {'symbols', 'asset_class'}
+        return found
+
+    def test_each_on_each_route(self):
+        stack, seen = worlds['well'], set()
+        client = stack.client()
+        for name in NAMES:
+            for path, operation in operations(name):
+                url = server(name) + concrete(path)
+                taken = self.given(name, path, operation)
+                seen |= taken
+                self.assertLessEqual(taken, set(MALFORMED), path)
+                for key, values in MALFORMED.items():
+                    queries = [f'{key}={value}' for value in values]
+                    queries += [f'{key}=%FF', f'{key}={TAKEN[key]}&'
+                                f'{key}={TAKEN[key]}']
+                    for query in queries:
+                        answer = client.ask(f'{url}?{query}')
+                        self.assertEqual(answer.status, 400 if key in taken
+                                         else 200, f'{url}?{query}')
+                        self.judge(name, operation, answer,
+                                   f'{url}?{query}')
+                    answer = client.ask(f'{url}?{key}={TAKEN[key]}')
+                    self.judge(name, operation, answer, f'{url}?{key}')
+                    if key not in taken:
+                        self.assertEqual(answer.status, 200, f'{url}?{key}')
+        self.assertEqual(seen, set(MALFORMED))
 
 
 class Errors(Case):
