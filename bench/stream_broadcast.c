@@ -9,6 +9,7 @@
  *
  * Follows the board's journal, and every interval writes the quotes that
  * changed as frames, once, and sends them to every connection by one write.
+ * With the interval 0 it does so whenever the board's writer wakes it.
  * There are no requests, subscriptions, snapshots or timeouts: a connection
  * is answered with a fixed 101 when its request is over, and gets everything.
  * A socket that is full keeps the rest of the frame that was cut and misses
@@ -25,6 +26,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "trd_board_map.h"
@@ -48,6 +50,7 @@ typedef struct {
 typedef struct {
     int                epoll;
     int                listen;
+    int                wake;            /* to the writer; -1: by interval */
     int                top;             /* the highest descriptor + 1 */
     broadcast_conn_t  *conns;           /* by descriptor */
     trd_board_map_t    map;
@@ -128,6 +131,46 @@ broadcast_open(broadcast_t *b, char **argv)
 
     broadcast_watch(b, b->listen, EPOLL_CTL_ADD, EPOLLIN);
     b->cursor = trd_board_seq(&b->map.board);
+}
+
+
+/* what the writer is asked for: see tsd_wake.h */
+
+static void
+broadcast_ask(broadcast_t *b)
+{
+    if (send(b->wake, &b->cursor, sizeof(b->cursor), MSG_NOSIGNAL)
+        != sizeof(b->cursor))
+    {
+        broadcast_failed("asking the writer to wake us");
+    }
+}
+
+
+static void
+broadcast_follow(broadcast_t *b, const char *board)
+{
+    struct sockaddr_un  to;
+
+    memset(&to, 0, sizeof(to));
+    to.sun_family = AF_UNIX;
+
+    if (snprintf(to.sun_path, sizeof(to.sun_path), "%s.wake", board)
+        >= (int) sizeof(to.sun_path))
+    {
+        broadcast_failed(board);
+    }
+
+    b->wake = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (b->wake == -1
+        || connect(b->wake, (struct sockaddr *) &to, sizeof(to)) != 0)
+    {
+        broadcast_failed(to.sun_path);
+    }
+
+    broadcast_watch(b, b->wake, EPOLL_CTL_ADD, EPOLLIN);
+    broadcast_ask(b);
 }
 
 
@@ -354,6 +397,20 @@ broadcast_flush(broadcast_t *b)
 }
 
 
+static void
+broadcast_woken(broadcast_t *b)
+{
+    char  byte;
+
+    if (recv(b->wake, &byte, 1, 0) != 1) {
+        broadcast_failed("the writer left");
+    }
+
+    broadcast_flush(b);
+    broadcast_ask(b);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -362,7 +419,7 @@ main(int argc, char **argv)
     struct epoll_event   evs[512];
     static broadcast_t   b;
 
-    if (argc != 5 || (step = atol(argv[3]) * 1000) < 1000
+    if (argc != 5 || (step = atol(argv[3]) * 1000) < 0
         || atol(argv[4]) < 1)
     {
         (void) fprintf(stderr, "usage: stream_broadcast BOARD PORT "
@@ -371,8 +428,13 @@ main(int argc, char **argv)
     }
 
     broadcast_open(&b, argv);
-    due = tsd_mono_us() + step;
     end = tsd_mono_us() + atol(argv[4]) * 1000000;
+    due = step ? tsd_mono_us() + step : end;
+    b.wake = -1;
+
+    if (step == 0) {
+        broadcast_follow(&b, argv[1]);
+    }
 
     while ((now = tsd_mono_us()) < end) {
 
@@ -390,6 +452,11 @@ main(int argc, char **argv)
 
             if (fd == b.listen) {
                 broadcast_accept(&b);
+                continue;
+            }
+
+            if (fd == b.wake) {
+                broadcast_woken(&b);
                 continue;
             }
 

@@ -124,10 +124,10 @@ def nchan(b, more=""):
     return worker(b, port)
 
 
-def bare(b):
+def bare(b, interval_ms=INTERVAL_MS):
     port = free_port()
     p = b.start(["build/bench/stream_broadcast", b.path("board"), str(port),
-                 INTERVAL_MS, BOUND_S], WORKER_CORE, log="broadcast.log")
+                 interval_ms, BOUND_S], WORKER_CORE, log="broadcast.log")
     b.wait(lambda: connects(port), 10, p)
     return Peer(b, port, p.pid)
 
@@ -251,27 +251,34 @@ def part_stream(n, seconds):
 
 def part_light(n, seconds):
     where = path(10)
-    seconds = max(seconds, 10)
+    seconds = max(seconds, 20)      # 200 updates: two of them are the p99
 
     def run(peer):
         return Load(peer, where, seconds, 1, conns=100).result()
 
     with Bench() as b, Bench() as other:
         writer(b, 10, 1)
-        us = ours(b)
-        ways = {"ours": lambda: run(us)}
+        us, them = ours(b), bare(b, "0")
+        ways = {"ours": lambda: run(us), "bare": lambda: run(them)}
         if nchan_is_there():
             third = nchan(other)
             ways["nchan"] = lambda: posted(other, third, 10, 1,
                                            lambda: run(third))
         rows = rounds(n, ways)
-    beside = "; nchan's: %.2f ms" % (median(rows["nchan"], "p99_us") / 1e3) \
-        if "nchan" in rows else ""
+
+    def ms(name, key="p99_us"):
+        return "%.2f ms" % (median(rows[name], key) / 1e3)
+
+    beside = "; the bare broadcaster's, woken likewise: " + ms("bare")
+    if "nchan" in rows:
+        beside += "; nchan's: " + ms("nchan")
     return [figure("p99 from board write to client read, 100 clients, 10 "
                    "updates/s in all", 1,
                    median(rows["ours"], "p99_us") / 1e3, " ms",
-                   "median %.2f ms%s" % (median(rows["ours"], "p50_us") / 1e3,
-                                         beside), True)]
+                   "median %s%s; runs from %.2f to %.2f ms" % (
+                       ms("ours", "p50_us"), beside,
+                       min(r["p99_us"] for r in rows["ours"]) / 1e3,
+                       max(r["p99_us"] for r in rows["ours"]) / 1e3), True)]
 
 
 def idle(peer, where, conns, times):
