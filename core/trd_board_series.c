@@ -430,6 +430,51 @@ trd_board_trades(const trd_board_t *b, uint32_t instrument, uint64_t after,
 
 
 trd_rc_t
+trd_board_trade_after(const trd_board_t *b, uint32_t instrument, uint64_t seq,
+    trd_trade_t *out)
+{
+    uint64_t         low, high, middle;
+    trd_ring_view_t  view;
+
+    if (instrument >= b->n || b->trades == 0) {
+        return TRD_NOT_FOUND;
+    }
+
+    if (trd_ring_begin(&view, b->series[1]
+                              + instrument * TRD_TRADES_SIZE(b->trades))
+        != TRD_OK)
+    {
+        return TRD_CORRUPT;
+    }
+
+    low = view.newest < b->trades ? 1 : view.newest - b->trades + 1;
+    high = view.newest + 1;
+
+    /* one that cannot be read any more is older than those that can */
+
+    while (low < high) {
+        middle = low + (high - low) / 2;
+
+        if (trd_trades_copy(&view, instrument, b->trades, middle, 1, out)
+            != TRD_OK
+            || out->seq <= seq)
+        {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    if (low > view.newest) {
+        return TRD_NOT_FOUND;
+    }
+
+    return trd_trades_copy(&view, instrument, b->trades, low, 1, out);
+}
+
+
+trd_rc_t
 trd_board_depth(const trd_board_t *b, uint32_t instrument, uint32_t levels,
     trd_level_t *buf, size_t room, trd_board_book_t *out)
 {

@@ -50,6 +50,14 @@ trd_rc_t trd_board_trades(const trd_board_t *b, uint32_t instrument,
     uint64_t after, uint32_t limit, trd_trade_t *out, uint32_t *n,
     uint64_t *missed) TRD_MUST_CHECK;
 
+/*
+ * The oldest trade that is held whose seq is above `seq`.  TRD_NOT_FOUND:
+ * there is none; TRD_CORRUPT: the ring's head is wrong, or the trade is.  One
+ * that is written over meanwhile is passed, so *out may be newer than asked.
+ */
+trd_rc_t trd_board_trade_after(const trd_board_t *b, uint32_t instrument,
+    uint64_t seq, trd_trade_t *out) TRD_MUST_CHECK;
+
 typedef struct {
     uint64_t            seq;
     uint64_t            last_id;

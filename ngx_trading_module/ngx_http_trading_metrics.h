@@ -38,6 +38,7 @@ typedef enum {
 typedef enum {
     NGX_HTTP_TRADING_SC_OPENED = 0,
     NGX_HTTP_TRADING_SC_UPDATES,    /* given to a connection */
+    NGX_HTTP_TRADING_SC_FRAMES,     /* all that were written, or events */
     NGX_HTTP_TRADING_SC_BYTES,
     NGX_HTTP_TRADING_SC_BATCHED,    /* replaced within a flush interval */
     NGX_HTTP_TRADING_SC_SKIPPED,    /* replaced for a slow client */

@@ -167,6 +167,7 @@ ngx_http_trading_stream_open(ngx_http_trading_call_t *call,
     s->request = r;
     s->websocket = websocket ? 1 : 0;
     s->tokens = NGX_HTTP_TRADING_MESSAGES_BURST;
+    s->work = NGX_HTTP_TRADING_WORK_BURST;
     s->filled = ngx_current_msec;
     s->heard = ngx_current_msec;
 
@@ -380,6 +381,7 @@ ngx_http_trading_stream_token(ngx_http_trading_stream_t *s)
         /* the rest of the time counts for the next one */
         s->filled += n * 1000 / NGX_HTTP_TRADING_MESSAGES;
         s->tokens = ngx_min(s->tokens + n, NGX_HTTP_TRADING_MESSAGES_BURST);
+        s->work = ngx_min(s->work + n, NGX_HTTP_TRADING_WORK_BURST);
     }
 
     if (s->tokens) {

@@ -39,6 +39,7 @@ typedef enum {
 #define NGX_HTTP_TRADING_MESSAGE_MAX     4096   /* bytes, of a client's */
 #define NGX_HTTP_TRADING_MESSAGES        20     /* a second */
 #define NGX_HTTP_TRADING_MESSAGES_BURST  100
+#define NGX_HTTP_TRADING_WORK_BURST      200
 #define NGX_HTTP_TRADING_ERRORS_MAX      20     /* of a connection */
 #define NGX_HTTP_TRADING_TICK            1000   /* ms */
 #define NGX_HTTP_TRADING_BUCKETS         1024   /* of cohorts, by their hash */
@@ -110,7 +111,17 @@ typedef struct {
     ngx_msec_t       since;                 /* no byte was taken since */
     off_t            sent;                  /* c->sent at that time */
     uint32_t         topics;                /* that have a bit */
-    uint64_t         from;                  /* all up to here it got */
+    uint64_t         from;                  /* up to here all was told when
+                                               it began */
+    uint64_t         sure;                  /* the client has all up to here;
+                                               0: it is owed everything */
+    uint64_t        *past;                  /* of each instrument, the seq
+                                               whose later trades it is told
+                                               again; 0: none */
+    uint64_t         past_at;               /* as far as that was done, */
+    uint64_t         past_end;              /* and at least has to be */
+    uint64_t         event_at[4];           /* likewise of its account's */
+    uint32_t         event_topics;          /* events; 0: none are */
     uint32_t         nameless;              /* events without an id went out */
     uint64_t        *bits[NGX_HTTP_TRADING_T_EACH];
     uint64_t         skipped[TRD_CHANNEL_N];
@@ -130,15 +141,14 @@ struct ngx_http_trading_stream_s {
     ngx_str_t                   account;
     ngx_msec_t                  due;        /* of the next ping; of the end,
                                                once it is closing */
+    ngx_msec_t                  leave;      /* when it was told to, drained */
     ngx_msec_t                  heard;
     ngx_msec_t                  filled;     /* when tokens were last added */
-    uint64_t                    ahead;      /* it has the trades up to here
-                                               from another worker; 0: from
-                                               us alone */
     trd_ws_order_t              order;
     uint32_t                    rx_len;
     uint32_t                    batch;      /* number of the last it got */
     uint16_t                    tokens;     /* messages that it may send */
+    uint16_t                    work;       /* and ask for, see _request.c */
     uint16_t                    errors;
     uint8_t                     form;
     uint8_t                     end;        /* ngx_http_trading_end_e */
@@ -154,6 +164,9 @@ struct ngx_http_trading_stream_s {
     unsigned                    ended:1;    /* waits to be finalized */
 };
 
+/* nothing may be said to it any more */
+#define ngx_http_trading_stream_over(s)  ((s)->ended || (s)->closing)
+
 /* a change that is to be told */
 typedef struct {
     uint64_t                 seq;           /* of the journal */
@@ -168,7 +181,7 @@ typedef struct {
     uint32_t                 topic;
     uint32_t                 next;          /* of the same; 0 = none */
     uint32_t                 tail;          /* the last; in the first */
-    uint32_t                 missed;        /* no update, but how many were */
+    uint32_t                 missed;        /* no update, but so many were */
     uint32_t                 len;
     int64_t                  ms;            /* of what it states; 0 = none */
     size_t                   text;          /* in batch.text */
@@ -239,6 +252,8 @@ typedef struct {
     uint64_t                       cursor;  /* journal was read up to here */
     uint64_t                       told;    /* and told, by the last batch, */
     uint64_t                       told_before;     /* by the one before */
+    ngx_flag_t                     fresh;   /* of a new board nothing was told
+                                               yet */
     ngx_msec_t                     stale_ms;
     ngx_flag_t                     stale;   /* the writer is silent */
     ngx_uint_t                     nstreams;
@@ -281,6 +296,7 @@ typedef struct {
     ngx_msec_t                     wake_tried;
     uint64_t                       pass_us; /* when it began */
     uint64_t                       updates; /* not yet in the counters, */
+    uint64_t                       frames;  /* nor these, */
     uint64_t                       bytes;   /* nor these */
 } ngx_http_trading_hub_t;
 
@@ -352,6 +368,16 @@ void ngx_http_trading_snapshot_since(ngx_http_trading_stream_t *s,
     ngx_uint_t topic, const ngx_http_trading_want_t *want, uint64_t seq);
 void ngx_http_trading_snapshot_binary(ngx_http_trading_stream_t *s);
 
+/* _stream_past.c: trades of before */
+ngx_int_t ngx_http_trading_past_begin(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, const ngx_http_trading_want_t *want,
+    uint64_t seq);
+ngx_int_t ngx_http_trading_past_refill(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s);
+void ngx_http_trading_past_end(ngx_http_trading_lag_t *lag);
+void ngx_http_trading_past_mask(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s);
+
 /* _stream_events.c: the channels of an account */
 ngx_int_t ngx_http_trading_events_follow(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
@@ -360,7 +386,7 @@ void ngx_http_trading_events_catch_up(ngx_http_trading_hub_t *hub);
 void ngx_http_trading_events_timer(ngx_event_t *ev);
 ngx_int_t ngx_http_trading_events_make(ngx_http_trading_hub_t *hub,
     const trd_event_t *event, const u_char *body);
-void ngx_http_trading_events_give(ngx_http_trading_hub_t *hub,
+ngx_int_t ngx_http_trading_events_put(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, ngx_uint_t topic);
 void ngx_http_trading_events_missed(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, ngx_uint_t topic, uint64_t n);
@@ -372,6 +398,8 @@ void ngx_http_trading_replay_subscribed(ngx_http_trading_stream_t *s,
     const trd_request_t *request, uint32_t topics);
 void ngx_http_trading_replay_resume(ngx_http_trading_stream_t *s,
     const trd_request_t *request);
+ngx_int_t ngx_http_trading_replay_refill(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s);
 
 /* _stream_account.c: who follows which */
 void ngx_http_trading_account_init(ngx_http_trading_hub_t *hub);
@@ -485,6 +513,7 @@ void ngx_http_trading_out_ready(ngx_http_trading_stream_t *s);
 ngx_http_trading_lag_t *ngx_http_trading_lag(ngx_http_trading_stream_t *s);
 void ngx_http_trading_lag_free(ngx_http_trading_stream_t *s);
 void ngx_http_trading_lag_unmark(ngx_http_trading_stream_t *s);
+ngx_flag_t ngx_http_trading_lag_idle(ngx_http_trading_stream_t *s);
 void ngx_http_trading_lag_mask(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
 ngx_int_t ngx_http_trading_lag_append(ngx_http_trading_stream_t *s,
@@ -495,7 +524,7 @@ ngx_int_t ngx_http_trading_lag_text(ngx_http_trading_hub_t *hub,
 ngx_int_t ngx_http_trading_lag_mark(ngx_http_trading_stream_t *s,
     ngx_uint_t topic, uint32_t instrument);
 void ngx_http_trading_lag_missed(ngx_http_trading_stream_t *s,
-    ngx_uint_t channel);
+    ngx_uint_t channel, uint64_t n);
 ngx_int_t ngx_http_trading_lag_news_of(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, ngx_uint_t channel);
 ngx_int_t ngx_http_trading_lag_refill(ngx_http_trading_stream_t *s);

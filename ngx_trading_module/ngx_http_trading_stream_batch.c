@@ -51,8 +51,9 @@ ngx_http_trading_batch_make(ngx_http_trading_hub_t *hub)
 
     ngx_http_trading_batch_release(hub);
     hub->batch_no++;
-    hub->told_before = hub->told;
+    hub->told_before = hub->fresh ? 0 : hub->told;
     hub->told = hub->cursor;
+    hub->fresh = 0;
     hub->picked = NULL;
 
     if (hub->nchanges > 1) {
@@ -229,7 +230,11 @@ ngx_http_trading_batch_trades(ngx_http_trading_hub_t *hub,
             return NGX_OK;
         }
 
-        if (missed && *told) {
+        if (*told == 0 && n) {
+            missed = trades[0].number - 1;      /* of its very first ones */
+        }
+
+        if (missed) {
 
             /* before the trades that are left */
 
@@ -243,7 +248,7 @@ ngx_http_trading_batch_trades(ngx_http_trading_hub_t *hub,
 
             *told += missed;
             trd_lag_json(&w, "missed", "trades", missed, seq);
-            it->missed = 1;
+            it->missed = (uint32_t) ngx_min(missed, UINT32_MAX);
             ngx_http_trading_batch_end(hub, it, &w);
         }
 

@@ -27,6 +27,10 @@ static void ngx_http_trading_events_begin(ngx_http_trading_hub_t *hub);
 static ngx_int_t ngx_http_trading_events_read(ngx_http_trading_hub_t *hub);
 static ngx_uint_t ngx_http_trading_events_event(ngx_http_trading_hub_t *hub,
     uint64_t pos, const trd_event_t *event);
+static ngx_str_t ngx_http_trading_events_form(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_uint_t topic);
+static void ngx_http_trading_events_give(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_uint_t topic);
 static ngx_uint_t ngx_http_trading_events_send(ngx_http_trading_hub_t *hub,
     const trd_event_t *event, uint32_t hash);
 static void ngx_http_trading_events_lost(ngx_http_trading_hub_t *hub,
@@ -295,8 +299,10 @@ ngx_http_trading_events_send(ngx_http_trading_hub_t *hub,
         next = ngx_queue_next(q);
         s = ngx_queue_data(q, ngx_http_trading_stream_t, account_link);
 
-        if (s->cohort == NULL || !(s->cohort->topics & (1U << topic))) {
-            continue;
+        if (s->cohort == NULL || !(s->cohort->topics & (1U << topic))
+            || (s->lag && s->lag->event_topics & (1U << topic)))
+        {
+            continue;           /* or those before it are still on their way */
         }
 
         if (n++ == 0
@@ -385,37 +391,81 @@ ngx_http_trading_events_object(u_char *body, size_t len)
 }
 
 
-/* the message that was made, to one stream, or it misses it */
-void
-ngx_http_trading_events_give(ngx_http_trading_hub_t *hub,
+/* the message that was made, in the form that a stream takes */
+static ngx_str_t
+ngx_http_trading_events_form(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, ngx_uint_t topic)
 {
     size_t      *len;
-    u_char      *bytes;
-    ngx_int_t    rc;
-    ngx_uint_t   form, channel;
+    ngx_str_t    message;
+    ngx_uint_t   form;
 
     /* what is of one account is not worth compressing: nobody shares it */
 
     form = (s->form == NGX_HTTP_TRADING_F_DEFLATE) ? NGX_HTTP_TRADING_F_FRAME
                                                    : s->form;
-    bytes = ngx_http_trading_event.form[form];
+    message.data = ngx_http_trading_event.form[form];
     len = &ngx_http_trading_event.form_len[form];
-    channel = ngx_http_trading_topic_channel(topic);
 
     if (*len == 0) {
         *len = ngx_http_trading_form_write(hub, form,
                                            ngx_http_trading_topic_update(topic),
                                            0, ngx_http_trading_event.text,
-                                           ngx_http_trading_event.len, bytes);
+                                           ngx_http_trading_event.len,
+                                           message.data);
     }
+
+    message.len = *len;
+
+    return message;
+}
+
+
+/* It goes behind what waits for the client already; NGX_DECLINED: there is no
+   room for it now. */
+ngx_int_t
+ngx_http_trading_events_put(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_uint_t topic)
+{
+    ngx_int_t  rc;
+    ngx_str_t  message;
+
+    rc = ngx_http_trading_lag_news_of(hub, s,
+                                      ngx_http_trading_topic_channel(topic));
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    message = ngx_http_trading_events_form(hub, s, topic);
+    rc = ngx_http_trading_lag_append(s, message.data, message.len,
+                                     s->lag->last == s->lag->pos);
+    if (rc == NGX_OK) {
+        ngx_http_trading_count_stream(hub->mcf, NGX_HTTP_TRADING_SC_UPDATES,
+                                      1);
+    }
+
+    return rc;
+}
+
+
+/* to one stream, or it misses it */
+static void
+ngx_http_trading_events_give(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, ngx_uint_t topic)
+{
+    ngx_int_t   rc;
+    ngx_str_t   message;
+    ngx_uint_t  channel;
+
+    channel = ngx_http_trading_topic_channel(topic);
 
     /* nothing overtakes the news of what is missing */
 
     rc = ngx_http_trading_lag_news_of(hub, s, channel);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_trading_out_event(s, bytes, *len);
+        message = ngx_http_trading_events_form(hub, s, topic);
+        rc = ngx_http_trading_out_event(s, message.data, message.len);
     }
 
     if (rc == NGX_OK) {
@@ -423,7 +473,7 @@ ngx_http_trading_events_give(ngx_http_trading_hub_t *hub,
                                       1);
 
     } else if (rc == NGX_DECLINED) {
-        ngx_http_trading_lag_missed(s, channel);
+        ngx_http_trading_lag_missed(s, channel, 1);
 
     } else {
         ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
@@ -525,6 +575,10 @@ ngx_http_trading_events_missed(ngx_http_trading_hub_t *hub,
 
     behind = (s->lag != NULL);
 
+    if (behind && s->lag->event_topics & (1U << topic)) {
+        return;                 /* it is behind, and will find out itself */
+    }
+
     if (ngx_http_trading_lag(s) == NULL) {
         ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
         return;
@@ -544,6 +598,10 @@ ngx_http_trading_events_resync(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, ngx_uint_t topic)
 {
     u_char  *p, text[256];
+
+    if (s->lag) {
+        s->lag->event_topics &= ~(1U << topic);
+    }
 
     p = ngx_sprintf(text, "{\"type\":\"resync\",\"channel\":\"%s\","
                     "\"epoch\":%uL,\"seq\":%uL,\"reason\":\"new_events\"}",

@@ -367,7 +367,6 @@ ngx_http_trading_hub_replace(ngx_http_trading_hub_t *hub, trd_board_t *board)
     ngx_flag_t                   first;
     ngx_http_trading_lag_t      *lag;
     ngx_http_trading_cohort_t   *c;
-    ngx_http_trading_stream_t   *s;
 
     first = (hub->generation == 0);
 
@@ -394,14 +393,8 @@ ngx_http_trading_hub_replace(ngx_http_trading_hub_t *hub, trd_board_t *board)
     {
         lag = ngx_queue_data(q, ngx_http_trading_lag_t, link);
         ngx_http_trading_lag_unmark(lag->stream);
-    }
-
-    for (q = ngx_queue_head(&hub->beats);
-         q != ngx_queue_sentinel(&hub->beats);
-         q = ngx_queue_next(q))
-    {
-        s = ngx_queue_data(q, ngx_http_trading_stream_t, beat);
-        s->ahead = 0;                       /* of another journal */
+        ngx_http_trading_past_end(lag);
+        lag->sure = 0;
     }
 
     hub->nchanges = 0;
@@ -524,6 +517,7 @@ ngx_http_trading_hub_resync(ngx_http_trading_hub_t *hub)
     }
 
     ngx_http_trading_subject_all(hub, hub->cursor);
+    hub->fresh = 1;
 
     ngx_http_trading_wake_close(hub);
     ngx_http_trading_wake_open(hub);

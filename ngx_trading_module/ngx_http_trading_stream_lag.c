@@ -51,6 +51,7 @@ ngx_http_trading_lag(ngx_http_trading_stream_t *s)
 
     s->lag->stream = s;
     s->lag->from = hub->told_before;
+    s->lag->sure = hub->told_before;
     s->lag->since = ngx_current_msec;
     s->lag->sent = s->request->connection->sent;
     ngx_queue_insert_tail(&hub->lags, &s->lag->link);
@@ -67,6 +68,7 @@ ngx_http_trading_lag_free(ngx_http_trading_stream_t *s)
     }
 
     ngx_http_trading_lag_unmark(s);
+    ngx_http_trading_past_end(s->lag);
     ngx_queue_remove(&s->lag->link);
 
     if (s->lag->buf) {
@@ -101,6 +103,15 @@ ngx_http_trading_lag_unmark(ngx_http_trading_stream_t *s)
 }
 
 
+/* it waits for no socket: what is added may go out at once */
+ngx_flag_t
+ngx_http_trading_lag_idle(ngx_http_trading_stream_t *s)
+{
+    return s->lag && s->lag->last == s->lag->pos && !s->busy
+           && s->request->connection->write->ready;
+}
+
+
 /* what a stream does not want any more is not owed to it */
 void
 ngx_http_trading_lag_mask(ngx_http_trading_hub_t *hub,
@@ -119,6 +130,8 @@ ngx_http_trading_lag_mask(ngx_http_trading_hub_t *hub,
     }
 
     lag->topics &= c->topics;
+    lag->event_topics &= c->topics;
+    ngx_http_trading_past_mask(hub, s);
 
     for (topic = 0; topic < NGX_HTTP_TRADING_T_EACH; topic++) {
 
@@ -200,6 +213,7 @@ ngx_http_trading_lag_append(ngx_http_trading_stream_t *s, const u_char *data,
 
     ngx_memcpy(lag->buf + lag->last, data, len);
     lag->last += len;
+    ngx_http_trading_hub(NULL)->frames++;
 
     return NGX_OK;
 }
@@ -253,16 +267,17 @@ ngx_http_trading_lag_mark(ngx_http_trading_stream_t *s, ngx_uint_t topic,
 
 
 void
-ngx_http_trading_lag_missed(ngx_http_trading_stream_t *s, ngx_uint_t channel)
+ngx_http_trading_lag_missed(ngx_http_trading_stream_t *s, ngx_uint_t channel,
+    uint64_t n)
 {
     ngx_http_trading_hub_t  *hub;
 
     hub = ngx_http_trading_hub(NULL);
 
     if (ngx_http_trading_lag(s)) {
-        s->lag->missed[channel]++;
+        s->lag->missed[channel] += n;
         ngx_http_trading_count_stream(hub->mcf, NGX_HTTP_TRADING_SC_MISSED,
-                                      1);
+                                      n);
     }
 }
 
@@ -288,8 +303,17 @@ ngx_http_trading_lag_refill(ngx_http_trading_stream_t *s)
     }
 
     rc = ngx_http_trading_lag_news(hub, s);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_trading_past_refill(hub, s);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_trading_replay_refill(hub, s);
+    }
+
     if (rc != NGX_OK) {
-        return rc;
+        return (rc == NGX_DECLINED) ? NGX_OK : rc;
     }
 
     if (lag->topics) {
@@ -322,7 +346,7 @@ ngx_http_trading_lag_refill(ngx_http_trading_stream_t *s)
         ngx_free(owed);
     }
 
-    if (lag->topics == 0 && lag->nameless) {
+    if (lag->topics == 0 && lag->past == NULL && lag->nameless) {
         lag->nameless = 0;
 
         if (ngx_http_trading_lag_id(hub, s) != NGX_OK) {

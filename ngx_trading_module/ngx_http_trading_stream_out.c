@@ -36,13 +36,15 @@ void
 ngx_http_trading_out_picks(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s)
 {
-    size_t    part;
-    uint32_t  sent;
+    size_t      part;
+    uint32_t    sent;
+    ngx_flag_t  idle;
 
     sent = 0;
     part = 0;
+    idle = ngx_http_trading_lag_idle(s);
 
-    if (s->lag == NULL && s->ahead == 0 && ngx_http_trading_out_direct_ok(s)) {
+    if (s->lag == NULL && ngx_http_trading_out_direct_ok(s)) {
 
         if (ngx_http_trading_out_direct(hub, s, &sent, &part) != NGX_OK) {
             ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_GONE);
@@ -56,14 +58,11 @@ ngx_http_trading_out_picks(ngx_http_trading_hub_t *hub,
 
     ngx_http_trading_out_rest(hub, s, sent, part);
 
-    /* TLS and the filters take bytes only from where these will stay; who was
-       ahead got nothing directly, but may be able to take it */
+    /* TLS and the filters take bytes only from where these will stay */
 
-    if ((s->ahead || !ngx_http_trading_out_direct_ok(s)) && !s->ended) {
+    if ((idle || !ngx_http_trading_out_direct_ok(s)) && !s->ended) {
         ngx_http_trading_out_ready(s);
     }
-
-    s->ahead = 0;               /* the batch has all that it could have */
 }
 
 
@@ -116,6 +115,7 @@ ngx_http_trading_out_direct(ngx_http_trading_hub_t *hub,
             if (total < it->form_len[s->form]) {
                 *sent = i;
                 *part = total;
+                hub->frames += i;       /* a part counts with its rest */
                 return NGX_OK;
             }
 
@@ -124,6 +124,7 @@ ngx_http_trading_out_direct(ngx_http_trading_hub_t *hub,
     }
 
     *sent = hub->npicks;
+    hub->frames += hub->npicks;
 
     return NGX_OK;
 }
@@ -250,13 +251,16 @@ ngx_http_trading_out_rest(ngx_http_trading_hub_t *hub,
 
     fresh = !ngx_http_trading_out_direct_ok(s)
             && s->lag->last == s->lag->pos && !s->busy
-            && s->lag->topics == 0;
+            && s->lag->topics == 0 && s->lag->past == NULL
+            && s->lag->missed[TRD_CHANNEL_TRADES] == 0;
 
     for (i = sent; i < hub->npicks; i++) {
         it = &hub->batch.items[hub->picks[i]];
 
-        if (it->topic == NGX_HTTP_TRADING_T_TRADES && it->seq <= s->ahead) {
-            continue;
+        if (it->topic == NGX_HTTP_TRADING_T_TRADES && part == 0
+            && s->lag->past && s->lag->past[it->instrument])
+        {
+            continue;               /* its turn comes after those before */
         }
 
         p = hub->batch.form[s->form].start + it->form[s->form] + part;
@@ -268,10 +272,19 @@ ngx_http_trading_out_rest(ngx_http_trading_hub_t *hub,
             rc = ngx_http_trading_lag_append(s, p, len, part != 0);
 
         } else if (it->topic == NGX_HTTP_TRADING_T_TRADES) {
-            rc = ngx_http_trading_lag_text(hub, s, it->missed
-                                                   ? "missed" : "trade_update",
-                                           hub->batch.text.start + it->text,
-                                           it->len, 0);
+
+            /* nothing overtakes the news of what is missing */
+
+            rc = ngx_http_trading_lag_news_of(hub, s, TRD_CHANNEL_TRADES);
+
+            if (rc == NGX_OK) {
+                rc = ngx_http_trading_lag_text(hub, s, it->missed
+                                                       ? "missed"
+                                                       : "trade_update",
+                                               hub->batch.text.start
+                                               + it->text,
+                                               it->len, 0);
+            }
         }
 
         if (rc == NGX_DECLINED) {
@@ -281,7 +294,8 @@ ngx_http_trading_out_rest(ngx_http_trading_hub_t *hub,
                 rc = NGX_ERROR;     /* a frame that cannot be completed */
 
             } else if (it->topic == NGX_HTTP_TRADING_T_TRADES) {
-                ngx_http_trading_lag_missed(s, TRD_CHANNEL_TRADES);
+                ngx_http_trading_lag_missed(s, TRD_CHANNEL_TRADES,
+                                            it->missed ? it->missed : 1);
                 rc = NGX_OK;
 
             } else {
@@ -311,7 +325,7 @@ ngx_http_trading_out_text(ngx_http_trading_stream_t *s, const char *type,
 
     static u_char            small[4096];
 
-    if (s->ended) {
+    if (ngx_http_trading_stream_over(s)) {
         return;
     }
 
@@ -347,7 +361,7 @@ ngx_http_trading_out_id(ngx_http_trading_stream_t *s)
     u_char                   buf[256];
     ngx_http_trading_hub_t  *hub;
 
-    if (s->ended) {
+    if (ngx_http_trading_stream_over(s)) {
         return;
     }
 
@@ -412,6 +426,7 @@ ngx_http_trading_out_bytes(ngx_http_trading_stream_t *s, const u_char *data,
     size_t       n;
     ngx_int_t    rc;
     ngx_buf_t    b;
+    ngx_flag_t   idle;
     ngx_chain_t  link;
 
     if (s->ended) {
@@ -419,6 +434,7 @@ ngx_http_trading_out_bytes(ngx_http_trading_stream_t *s, const u_char *data,
     }
 
     n = 0;
+    idle = ngx_http_trading_lag_idle(s);
 
     if (s->lag == NULL && ngx_http_trading_out_direct_ok(s)) {
 
@@ -430,13 +446,14 @@ ngx_http_trading_out_bytes(ngx_http_trading_stream_t *s, const u_char *data,
         }
 
         if (n == len) {
+            ngx_http_trading_hub(NULL)->frames++;
             return NGX_OK;
         }
     }
 
     rc = ngx_http_trading_lag_append(s, data + n, len - n, must);
 
-    if (rc == NGX_OK && !ngx_http_trading_out_direct_ok(s)) {
+    if (rc == NGX_OK && (idle || !ngx_http_trading_out_direct_ok(s))) {
         ngx_http_trading_out_ready(s);
     }
 
@@ -481,6 +498,10 @@ ngx_http_trading_out_ready(ngx_http_trading_stream_t *s)
         s->lag->last = 0;
 
         rc = ngx_http_trading_lag_refill(s);
+
+        if (rc == NGX_DONE && s->lag->past) {
+            return;                     /* the next batch goes on with them */
+        }
 
         if (rc == NGX_DONE) {
             ngx_http_trading_lag_free(s);

@@ -122,7 +122,10 @@ ngx_http_trading_pass_count(ngx_http_trading_hub_t *hub)
                                   hub->updates);
     ngx_http_trading_count_stream(hub->mcf, NGX_HTTP_TRADING_SC_BYTES,
                                   hub->bytes);
+    ngx_http_trading_count_stream(hub->mcf, NGX_HTTP_TRADING_SC_FRAMES,
+                                  hub->frames);
     hub->updates = 0;
+    hub->frames = 0;
     hub->bytes = 0;
 }
 
@@ -167,6 +170,7 @@ ngx_http_trading_pass_end(ngx_http_trading_hub_t *hub)
 
     ngx_http_trading_pass_count(hub);
 
+    ngx_time_update();          /* the writing took its time */
     now = ngx_http_trading_now();
 
     ngx_http_trading_count_flush(hub->mcf,

@@ -26,11 +26,19 @@ static ngx_flag_t ngx_http_trading_replay_recovers(
 static void ngx_http_trading_replay_scan(ngx_http_trading_hub_t *hub);
 static void ngx_http_trading_replay(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, uint64_t seq, uint32_t topics);
+static uint64_t ngx_http_trading_replay_from(ngx_http_trading_stream_t *s,
+    uint64_t first);
+static ngx_int_t ngx_http_trading_replay_event(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, uint64_t n, uint32_t hash);
 
 
 /* of one worker */
 static u_char  ngx_http_trading_replay_body[TRD_EVENT_BODY_MAX];
 
+#define ngx_http_trading_replay_kinds                                         \
+    (NGX_HTTP_TRADING_T_N - NGX_HTTP_TRADING_T_ACCOUNT)
+#define ngx_http_trading_replay_bit(kind)                                     \
+    (1U << (NGX_HTTP_TRADING_T_ACCOUNT + (kind)))
 #define ngx_http_trading_replay_at(feed, number)                              \
     (&(feed)->at[(number) % NGX_HTTP_TRADING_REPLAY_KEPT])
 
@@ -81,7 +89,7 @@ ngx_http_trading_replay_subscribed(ngx_http_trading_stream_t *s,
     recovered = ngx_http_trading_replay_recovers(hub, request);
 
     for (topic = NGX_HTTP_TRADING_T_ACCOUNT;
-         topic < NGX_HTTP_TRADING_T_N && !s->ended;
+         topic < NGX_HTTP_TRADING_T_N && !ngx_http_trading_stream_over(s);
          topic++)
     {
         if (!(topics & (1U << topic))) {
@@ -108,7 +116,7 @@ ngx_http_trading_replay_subscribed(ngx_http_trading_stream_t *s,
                                   trd_writer_len(&w));
     }
 
-    if (recovered) {
+    if (recovered && !ngx_http_trading_stream_over(s)) {
         ngx_http_trading_replay(hub, s, request->seq, topics);
     }
 }
@@ -131,7 +139,7 @@ ngx_http_trading_replay_resume(ngx_http_trading_stream_t *s,
     topics = 0;
 
     for (topic = NGX_HTTP_TRADING_T_ACCOUNT;
-         topic < NGX_HTTP_TRADING_T_N && !s->ended;
+         topic < NGX_HTTP_TRADING_T_N && !ngx_http_trading_stream_over(s);
          topic++)
     {
         if (!(request->channels
@@ -170,7 +178,7 @@ ngx_http_trading_replay_resume(ngx_http_trading_stream_t *s,
                                   trd_writer_len(&w));
     }
 
-    if (recovered) {
+    if (recovered && !ngx_http_trading_stream_over(s)) {
         ngx_http_trading_replay(hub, s, request->seq, topics);
     }
 }
@@ -291,51 +299,157 @@ ngx_http_trading_replay_scan(ngx_http_trading_hub_t *hub)
 }
 
 
-/* what was written over meanwhile is missed */
+/* each event after seq, of these channels */
 static void
 ngx_http_trading_replay(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, uint64_t seq, uint32_t topics)
 {
-    uint32_t                      hash;
-    uint64_t                      n, pos;
-    trd_event_t                   event;
-    ngx_uint_t                    topic;
-    ngx_http_trading_feed_t      *feed;
-    ngx_http_trading_event_at_t  *at;
+    ngx_uint_t               i;
+    ngx_http_trading_lag_t  *lag;
 
-    feed = &hub->feed;
-    hash = ngx_http_trading_account_hash(s->account.data, s->account.len);
+    lag = ngx_http_trading_lag(s);
 
-    for (n = seq + 1; n <= feed->number && !s->ended; n++) {
+    if (lag == NULL) {
+        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
+        return;
+    }
 
-        at = ngx_http_trading_replay_at(feed, n);
-        topic = NGX_HTTP_TRADING_T_ACCOUNT + at->kind;
+    lag->event_topics |= topics;
 
-        if (at->hash != hash || !(topics & (1U << topic))) {
-            continue;
-        }
-
-        feed->told = n - 1;             /* as far as this stream knows */
-        pos = at->pos;
-
-        if (trd_events_read(feed->file, &pos, &event,
-                            ngx_http_trading_replay_body)
-            != TRD_OK
-            || event.number != n)
-        {
-            ngx_http_trading_events_missed(hub, s, topic, 1);
-            continue;
-        }
-
-        if (event.account_len == s->account.len
-            && ngx_memcmp(event.account, s->account.data, s->account.len) == 0
-            && ngx_http_trading_events_make(hub, &event,
-                                            ngx_http_trading_replay_body)
-               == NGX_OK)
-        {
-            ngx_http_trading_events_give(hub, s, topic);
+    for (i = 0; i < ngx_http_trading_replay_kinds; i++) {
+        if (topics & ngx_http_trading_replay_bit(i)) {
+            lag->event_at[i] = seq;
         }
     }
 
+    ngx_http_trading_out_ready(s);
+}
+
+
+/*
+ * As many of them as there is room for; it goes on when that has been read.
+ * What was written over meanwhile is missed.  NGX_OK: that was all;
+ * NGX_DECLINED: the buffer is full.
+ */
+ngx_int_t
+ngx_http_trading_replay_refill(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    uint32_t                  hash;
+    uint64_t                  n;
+    ngx_int_t                 rc;
+    ngx_uint_t                i;
+    ngx_http_trading_lag_t   *lag;
+    ngx_http_trading_feed_t  *feed;
+
+    lag = s->lag;
+    feed = &hub->feed;
+
+    if (lag->event_topics == 0 || feed->file == NULL) {
+        return NGX_OK;
+    }
+
+    hash = ngx_http_trading_account_hash(s->account.data, s->account.len);
+    n = ngx_http_trading_replay_from(s, feed->first);
+    rc = NGX_OK;
+
+    while (rc == NGX_OK && n <= feed->number) {
+        rc = ngx_http_trading_replay_event(hub, s, n++, hash);
+    }
+
+    /* as far as that each channel has been looked through */
+
+    for (i = 0; i < ngx_http_trading_replay_kinds; i++) {
+        lag->event_at[i] = ngx_max(lag->event_at[i],
+                                   n - 1 - (rc == NGX_DECLINED));
+    }
+
     feed->told = feed->number;
+
+    if (rc == NGX_OK) {
+        lag->event_topics = 0;
+    }
+
+    return rc;
+}
+
+
+/* the first event to be looked at; those that are gone are missed */
+static uint64_t
+ngx_http_trading_replay_from(ngx_http_trading_stream_t *s, uint64_t first)
+{
+    uint64_t                 n;
+    ngx_uint_t               i;
+    ngx_http_trading_lag_t  *lag;
+
+    lag = s->lag;
+    n = (uint64_t) -1;
+
+    for (i = 0; i < ngx_http_trading_replay_kinds; i++) {
+
+        if (!(lag->event_topics & ngx_http_trading_replay_bit(i))) {
+            continue;
+        }
+
+        if (lag->event_at[i] + 1 < first) {
+
+            /* any of them may have been of this account */
+
+            ngx_http_trading_lag_missed(s, TRD_CHANNEL_PRIVATE + i,
+                                        first - 1 - lag->event_at[i]);
+            lag->event_at[i] = first - 1;
+        }
+
+        n = ngx_min(n, lag->event_at[i] + 1);
+    }
+
+    return n;
+}
+
+
+static ngx_int_t
+ngx_http_trading_replay_event(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s, uint64_t n, uint32_t hash)
+{
+    uint64_t                      pos;
+    trd_event_t                   event;
+    ngx_uint_t                    topic;
+    ngx_http_trading_lag_t       *lag;
+    ngx_http_trading_feed_t      *feed;
+    ngx_http_trading_event_at_t  *at;
+
+    lag = s->lag;
+    feed = &hub->feed;
+    at = ngx_http_trading_replay_at(feed, n);
+    topic = NGX_HTTP_TRADING_T_ACCOUNT + at->kind;
+
+    if (at->hash != hash || !(lag->event_topics & (1U << topic))
+        || n <= lag->event_at[at->kind])
+    {
+        return NGX_OK;
+    }
+
+    feed->told = n - 1;                 /* as far as this stream knows */
+    pos = at->pos;
+
+    if (trd_events_read(feed->file, &pos, &event,
+                        ngx_http_trading_replay_body)
+        != TRD_OK
+        || event.number != n)
+    {
+        ngx_http_trading_lag_missed(s, ngx_http_trading_topic_channel(topic),
+                                    1);
+        return NGX_OK;
+    }
+
+    if (event.account_len != s->account.len
+        || ngx_memcmp(event.account, s->account.data, s->account.len) != 0
+        || ngx_http_trading_events_make(hub, &event,
+                                        ngx_http_trading_replay_body)
+           != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_trading_events_put(hub, s, topic);
 }

@@ -9,8 +9,8 @@
 
 #include "ngx_http_trading_stream.h"
 
-#define NGX_HTTP_TRADING_WIDE      256  /* instruments count as a message */
-#define NGX_HTTP_TRADING_RESUMED   2    /* so does resuming a channel */
+#define NGX_HTTP_TRADING_WIDE      256  /* instruments are one unit of work */
+#define NGX_HTTP_TRADING_RESUMED   2    /* units, for each channel */
 #define NGX_HTTP_TRADING_COST_MAX  80
 
 static ngx_int_t ngx_http_trading_stream_afford(ngx_http_trading_stream_t *s,
@@ -39,7 +39,7 @@ ngx_http_trading_stream_begin(ngx_http_trading_stream_t *s,
 
     ngx_http_trading_stream_connected(s);
 
-    if (s->ended) {
+    if (ngx_http_trading_stream_over(s)) {
         return;
     }
 
@@ -198,6 +198,10 @@ ngx_http_trading_stream_error(ngx_http_trading_stream_t *s,
     trd_writer_t             w;
     ngx_http_trading_hub_t  *hub;
 
+    if (ngx_http_trading_stream_over(s)) {
+        return;
+    }
+
     hub = ngx_http_trading_hub(NULL);
 
     va_start(args, fmt);
@@ -237,9 +241,9 @@ ngx_http_trading_stream_refuse(ngx_http_trading_stream_t *s,
 
 
 /*
- * A message may ask for the work of thousands.  It is paid for from what the
- * client may send: wide subscriptions count as several messages, and so does
- * each channel that is resumed.
+ * A message may ask for the work of thousands, which is paid for apart: with
+ * units that come back as fast as messages may be sent.  Who has none left is
+ * refused and may ask again; he did nothing wrong.
  */
 static ngx_int_t
 ngx_http_trading_stream_afford(ngx_http_trading_stream_t *s,
@@ -253,14 +257,19 @@ ngx_http_trading_stream_afford(ngx_http_trading_stream_t *s,
 
     cost = ngx_min(cost, NGX_HTTP_TRADING_COST_MAX);
 
-    if (cost <= s->tokens) {
-        s->tokens -= cost;
+    if (cost <= s->work) {
+        s->work -= cost;
         return NGX_OK;
     }
 
     ngx_http_trading_stream_error(s, request, "too_many_messages",
-                                  "this asks for so much that it counts as "
-                                  "%ui messages: ask again later", cost);
+                                  "this asks for %ui units of work, of which "
+                                  "%ud are left: ask again later", cost,
+                                  (uint32_t) s->work);
+
+    if (s->errors) {
+        s->errors--;
+    }
 
     return NGX_DECLINED;
 }
@@ -305,7 +314,11 @@ ngx_http_trading_stream_subscribe(ngx_http_trading_stream_t *s,
     recovered = request->has_seq
                 && ngx_http_trading_snapshot_recovers(hub, request);
 
-    for (topic = 0; topic < NGX_HTTP_TRADING_T_ACCOUNT && !s->ended; topic++) {
+    for (topic = 0;
+         topic < NGX_HTTP_TRADING_T_ACCOUNT
+         && !ngx_http_trading_stream_over(s);
+         topic++)
+    {
         if (topics & (1U << topic)) {
             ngx_http_trading_snapshot(s, request, topic, &want, recovered);
         }
@@ -313,7 +326,9 @@ ngx_http_trading_stream_subscribe(ngx_http_trading_stream_t *s,
 
     ngx_http_trading_want_free(&want);
 
-    if (topics >> NGX_HTTP_TRADING_T_ACCOUNT && !s->ended) {
+    if (topics >> NGX_HTTP_TRADING_T_ACCOUNT
+        && !ngx_http_trading_stream_over(s))
+    {
         ngx_http_trading_replay_subscribed(s, request, topics);
     }
 }
@@ -345,8 +360,10 @@ ngx_http_trading_stream_unsubscribe(ngx_http_trading_stream_t *s,
 
     channels = 0;
 
-    for (topic = 0; topic < NGX_HTTP_TRADING_T_N && !s->ended; topic++) {
-
+    for (topic = 0;
+         topic < NGX_HTTP_TRADING_T_N && !ngx_http_trading_stream_over(s);
+         topic++)
+    {
         if (!(topics & (1U << topic))
             || channels & (1U << ngx_http_trading_topic_channel(topic)))
         {
@@ -481,17 +498,22 @@ ngx_http_trading_stream_resume(ngx_http_trading_stream_t *s,
     }
 
     recovered = ngx_http_trading_snapshot_recovers(hub, request);
-    topics = s->cohort ? s->cohort->topics : 0;
 
     if (request->channels >> TRD_CHANNEL_PRIVATE) {
         ngx_http_trading_replay_resume(s, request);
     }
 
-    for (channel = 0; channel < TRD_CHANNEL_PRIVATE && !s->ended; channel++) {
-
+    for (channel = 0;
+         channel < TRD_CHANNEL_PRIVATE && !ngx_http_trading_stream_over(s);
+         channel++)
+    {
         if (!(request->channels & (1U << channel))) {
             continue;
         }
+
+        /* an error too many takes the stream out of its cohort */
+
+        topics = s->cohort ? s->cohort->topics : 0;
 
         for (topic = 0; topic < NGX_HTTP_TRADING_T_N; topic++) {
             if (topics & (1U << topic)
@@ -524,7 +546,9 @@ ngx_http_trading_stream_resume(ngx_http_trading_stream_t *s,
         ngx_http_trading_out_text(s, "resumed", 0, (u_char *) text,
                                   trd_writer_len(&w));
 
-        for ( /* void */ ; topic < NGX_HTTP_TRADING_T_N && !s->ended; topic++)
+        for ( /* void */ ;
+             topic < NGX_HTTP_TRADING_T_N && !ngx_http_trading_stream_over(s);
+             topic++)
         {
             if (topics & (1U << topic)
                 && ngx_http_trading_topic_channel(topic) == channel)

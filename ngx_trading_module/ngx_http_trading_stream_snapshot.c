@@ -11,13 +11,6 @@
 #include "trd_board_series.h"
 #include "trd_stream_json.h"
 
-#define NGX_HTTP_TRADING_RESUME_TRADES  1024    /* of an instrument */
-
-typedef struct {
-    trd_trade_t  trade;
-    uint32_t     instrument;
-} ngx_http_trading_past_t;
-
 static void ngx_http_trading_snapshot_head(ngx_http_trading_stream_t *s,
     const trd_request_t *request, ngx_uint_t topic,
     const ngx_http_trading_want_t *want, trd_writer_t *w);
@@ -25,14 +18,6 @@ static ngx_uint_t ngx_http_trading_snapshot_data(ngx_http_trading_hub_t *hub,
     ngx_uint_t topic, const ngx_http_trading_want_t *want, trd_writer_t *w);
 static ngx_uint_t ngx_http_trading_snapshot_owe(ngx_http_trading_stream_t *s,
     ngx_uint_t topic, const ngx_http_trading_want_t *want, uint64_t seq);
-static void ngx_http_trading_snapshot_trades(ngx_http_trading_stream_t *s,
-    const ngx_http_trading_want_t *want, uint64_t seq);
-static ngx_int_t ngx_http_trading_snapshot_past(ngx_http_trading_stream_t *s,
-    uint32_t instrument, uint64_t seq, ngx_array_t *past);
-static ngx_int_t ngx_http_trading_snapshot_trade(
-    ngx_http_trading_stream_t *s, const ngx_http_trading_past_t *p);
-static int ngx_libc_cdecl ngx_http_trading_snapshot_order(const void *one,
-    const void *two);
 
 
 #define ngx_http_trading_wanted(want, i)                                      \
@@ -137,10 +122,10 @@ ngx_http_trading_snapshot(ngx_http_trading_stream_t *s,
 
     ngx_free(text);
 
-    if (recovered && !s->ended) {
+    if (recovered && !ngx_http_trading_stream_over(s)) {
         ngx_http_trading_snapshot_since(s, topic, want, request->seq);
 
-    } else if (s->lag && !s->ended) {
+    } else if (s->lag && !ngx_http_trading_stream_over(s)) {
         ngx_http_trading_out_ready(s);
     }
 }
@@ -222,10 +207,10 @@ static ngx_uint_t
 ngx_http_trading_snapshot_owe(ngx_http_trading_stream_t *s, ngx_uint_t topic,
     const ngx_http_trading_want_t *want, uint64_t seq)
 {
-    uint32_t                     i;
-    ngx_uint_t                   n;
-    ngx_http_trading_hub_t      *hub;
-    ngx_http_trading_subject_t  *sub;
+    uint32_t                 i;
+    uint64_t                *times;
+    ngx_uint_t               n;
+    ngx_http_trading_hub_t  *hub;
 
     hub = ngx_http_trading_hub(NULL);
 
@@ -233,21 +218,27 @@ ngx_http_trading_snapshot_owe(ngx_http_trading_stream_t *s, ngx_uint_t topic,
         return 0;
     }
 
-    if (topic >= NGX_HTTP_TRADING_T_EACH) {
-        return ngx_http_trading_lag_mark(s, topic, 0) == NGX_OK;
-    }
-
-    sub = &hub->subject[topic];
     n = 0;
 
-    for (i = 0; i < hub->n; i++) {
-        if (ngx_http_trading_wanted(want, i)
-            && (seq == 0 || sub->seq == NULL || sub->seq[i] > seq)
-            && ngx_http_trading_has(hub, topic, i)
-            && ngx_http_trading_lag_mark(s, topic, i) == NGX_OK)
-        {
-            n++;
+    if (topic >= NGX_HTTP_TRADING_T_EACH) {
+        n = (ngx_http_trading_lag_mark(s, topic, 0) == NGX_OK);
+
+    } else {
+        times = hub->subject[topic].seq;
+
+        for (i = 0; i < hub->n; i++) {
+            if (ngx_http_trading_wanted(want, i)
+                && (seq == 0 || times == NULL || times[i] > seq)
+                && ngx_http_trading_has(hub, topic, i)
+                && ngx_http_trading_lag_mark(s, topic, i) == NGX_OK)
+            {
+                n++;
+            }
         }
+    }
+
+    if (n) {
+        s->lag->sure = ngx_min(s->lag->sure, seq);
     }
 
     return n;
@@ -259,8 +250,14 @@ void
 ngx_http_trading_snapshot_since(ngx_http_trading_stream_t *s,
     ngx_uint_t topic, const ngx_http_trading_want_t *want, uint64_t seq)
 {
+    ngx_http_trading_hub_t  *hub;
+
     if (topic == NGX_HTTP_TRADING_T_TRADES && seq) {
-        ngx_http_trading_snapshot_trades(s, want, seq);
+        hub = ngx_http_trading_hub(NULL);
+
+        if (ngx_http_trading_past_begin(hub, s, want, seq) != NGX_OK) {
+            ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
+        }
 
     } else {
         (void) ngx_http_trading_snapshot_owe(s, topic, want, seq);
@@ -272,201 +269,22 @@ ngx_http_trading_snapshot_since(ngx_http_trading_stream_t *s,
 }
 
 
-/*
- * Each trade after `seq`, in the order of the journal, as far as the ring
- * holds them and the socket and the buffer take them.  The journal holds all
- * of that time, so the numbers have no holes.
- */
-static void
-ngx_http_trading_snapshot_trades(ngx_http_trading_stream_t *s,
-    const ngx_http_trading_want_t *want, uint64_t seq)
-{
-    uint32_t                  i;
-    ngx_int_t                 rc;
-    ngx_pool_t               *pool;
-    ngx_array_t               past;
-    ngx_http_trading_hub_t   *hub;
-    ngx_http_trading_past_t  *p;
-
-    hub = ngx_http_trading_hub(NULL);
-    rc = NGX_ERROR;
-
-    /* another worker told it what is in our next batch */
-
-    s->ahead = (seq > ngx_http_trading_hub_told(hub, s)) ? seq : 0;
-
-    pool = ngx_create_pool(16384, hub->log);
-
-    if (pool && ngx_array_init(&past, pool, 64, sizeof(*p)) == NGX_OK) {
-        rc = NGX_OK;
-
-        for (i = 0; i < hub->n && rc == NGX_OK; i++) {
-            if (ngx_http_trading_wanted(want, i)
-                && hub->subject[NGX_HTTP_TRADING_T_TRADES].seq[i] > seq)
-            {
-                rc = ngx_http_trading_snapshot_past(s, i, seq, &past);
-            }
-        }
-    }
-
-    if (rc == NGX_OK && past.nelts) {
-        p = past.elts;
-        ngx_qsort(p, past.nelts, sizeof(*p), ngx_http_trading_snapshot_order);
-
-        for (i = 0; i < past.nelts && rc == NGX_OK && !s->ended; i++) {
-            rc = ngx_http_trading_snapshot_trade(s, &p[i]);
-        }
-    }
-
-    if (rc != NGX_OK) {
-        ngx_http_trading_stream_end(s, NGX_HTTP_TRADING_END_FAILED);
-    }
-
-    if (pool) {
-        ngx_destroy_pool(pool);
-    }
-}
-
-
-/* gathers those of an instrument */
-static ngx_int_t
-ngx_http_trading_snapshot_past(ngx_http_trading_stream_t *s,
-    uint32_t instrument, uint64_t seq, ngx_array_t *past)
-{
-    uint32_t                  i, n, limit;
-    uint64_t                  missed, told;
-    ngx_http_trading_hub_t   *hub;
-    ngx_http_trading_past_t  *p;
-
-    static trd_trade_t        trades[NGX_HTTP_TRADING_RESUME_TRADES];
-
-    hub = ngx_http_trading_hub(NULL);
-    limit = 8;
-
-    /* mostly few are new: not all of them are read to find those */
-
-    do {
-        limit = ngx_min(limit * 8, NGX_HTTP_TRADING_RESUME_TRADES);
-
-        if (ngx_http_trading_hub_same(hub) == NULL
-            || trd_board_trades(hub->board, instrument, 0, limit, trades, &n,
-                                &missed)
-               != TRD_OK)
-        {
-            return NGX_OK;
-        }
-
-    } while (n == limit && trades[0].seq > seq
-             && limit < NGX_HTTP_TRADING_RESUME_TRADES);
-
-    if (n && trades[0].seq > seq + 1 && trades[0].number > 1) {
-
-        /* how many are gone nobody knows: at least one */
-
-        ngx_http_trading_lag_missed(s, TRD_CHANNEL_TRADES);
-    }
-
-    /* those that were not told come with the next batch; some were told that
-       are newer than hub->told, since the board goes on meanwhile */
-
-    told = hub->subject[NGX_HTTP_TRADING_T_TRADES].told[instrument];
-
-    for (i = 0; i < n; i++) {
-
-        if (trades[i].seq <= seq || trades[i].number > told) {
-            continue;
-        }
-
-        p = ngx_array_push(past);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        p->trade = trades[i];
-        p->instrument = instrument;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_trading_snapshot_trade(ngx_http_trading_stream_t *s,
-    const ngx_http_trading_past_t *p)
-{
-    char                     text[1024];
-    ngx_int_t                rc;
-    ngx_uint_t               tries;
-    trd_writer_t             w;
-    trd_instrument_t         in;
-    ngx_http_trading_hub_t  *hub;
-
-    hub = ngx_http_trading_hub(NULL);
-
-    if (ngx_http_trading_hub_same(hub) == NULL
-        || trd_board_instrument(hub->board, p->instrument, &in) != TRD_OK)
-    {
-        return NGX_OK;
-    }
-
-    trd_writer_init(&w, text, sizeof(text));
-    trd_update_json_head(&w, "trade_update", "trades", p->trade.seq,
-                         p->trade.exchange_ms);
-    trd_trade_update_json(&w, &in, &p->trade);
-    trd_write_lit(&w, "}");
-
-    for (tries = 0; /* void */ ; tries++) {
-        rc = ngx_http_trading_lag_text(hub, s, "trade_update",
-                                       (u_char *) text, trd_writer_len(&w),
-                                       0);
-
-        if (rc != NGX_DECLINED || tries) {
-            break;
-        }
-
-        /* the buffer is full, but the socket may take it */
-
-        ngx_http_trading_out_ready(s);
-
-        if (s->ended) {
-            return NGX_OK;
-        }
-    }
-
-    if (rc == NGX_DECLINED) {
-        ngx_http_trading_lag_missed(s, TRD_CHANNEL_TRADES);
-        return NGX_OK;
-    }
-
-    return rc;
-}
-
-
-static int ngx_libc_cdecl
-ngx_http_trading_snapshot_order(const void *one, const void *two)
-{
-    const ngx_http_trading_past_t  *a, *b;
-
-    a = one;
-    b = two;
-
-    return (a->trade.seq > b->trade.seq) - (a->trade.seq < b->trade.seq);
-}
-
-
 /* the body of /binary, before the updates */
 void
 ngx_http_trading_snapshot_binary(ngx_http_trading_stream_t *s)
 {
-    char                    *text;
-    size_t                   size;
-    int64_t                  ms;
-    trd_writer_t             w;
-    ngx_http_trading_hub_t  *hub;
+    char                         *text;
+    size_t                        size;
+    int64_t                       ms;
+    ngx_int_t                     rc;
+    trd_writer_t                  w;
+    ngx_http_trading_hub_t       *hub;
+    ngx_http_trading_loc_conf_t  *lcf;
 
     hub = ngx_http_trading_hub(NULL);
+    lcf = ngx_http_get_module_loc_conf(s->request, ngx_http_trading_module);
 
-    if (ngx_http_trading_hub_same(hub) == NULL) {
+    if (ngx_http_trading_hub_same(hub) == NULL || s->cohort == NULL) {
         return;
     }
 
@@ -480,7 +298,22 @@ ngx_http_trading_snapshot_binary(ngx_http_trading_stream_t *s)
 
     trd_writer_init(&w, text, size);
 
-    if (ngx_http_trading_data_page(hub, TRD_PAGE_BINARY, &w, &ms) == NGX_OK) {
+    rc = ngx_http_trading_data_page(hub, TRD_PAGE_BINARY, &w, &ms);
+
+    if (rc == NGX_OK
+        && ngx_http_trading_form_max(trd_writer_len(&w)) > lcf->stream_buffer)
+    {
+        /* like a snapshot that is too large: an update of each comes */
+
+        (void) ngx_http_trading_snapshot_owe(
+                   s, NGX_HTTP_TRADING_T_BINARY,
+                   &s->cohort->want[NGX_HTTP_TRADING_T_BINARY], 0);
+
+        if (s->lag) {
+            ngx_http_trading_out_ready(s);
+        }
+
+    } else if (rc == NGX_OK) {
         ngx_http_trading_out_text(s, "binary", 0, (u_char *) text,
                                   trd_writer_len(&w));
     }

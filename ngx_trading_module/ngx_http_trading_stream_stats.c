@@ -20,6 +20,8 @@ static const struct {
     { "trading_stream_opened_total", "Streams that began." },
     { "trading_stream_updates_total",
       "Updates given to connections; a slow one may get fewer." },
+    { "trading_stream_frames_total",
+      "Frames, or events of SSE, written: updates, replies, news and pings." },
     { "trading_stream_bytes_total", "Bytes written to streams." },
     { "trading_stream_batched_total",
       "Changes that a newer one replaced within a flush interval." },

@@ -10,8 +10,6 @@
 #include "ngx_http_trading_stream.h"
 #include "trd_board_series.h"
 
-#define NGX_HTTP_TRADING_TRADES_AHEAD  64   /* of the last batch */
-
 static ngx_int_t ngx_http_trading_subject_alloc(ngx_http_trading_hub_t *hub,
     ngx_http_trading_subject_t *sub);
 static void ngx_http_trading_subject_free(ngx_http_trading_hub_t *hub,
@@ -216,34 +214,29 @@ ngx_http_trading_subject_trades(ngx_http_trading_hub_t *hub,
     uint32_t instrument)
 {
     uint32_t                     n;
-    uint64_t                     newest, missed;
-    trd_trade_t                  trades[NGX_HTTP_TRADING_TRADES_AHEAD];
+    uint64_t                     missed;
+    trd_trade_t                  trade;
     ngx_http_trading_subject_t  *sub;
 
     sub = &hub->subject[NGX_HTTP_TRADING_T_TRADES];
 
-    if (trd_board_trades(hub->board, instrument, 0, 1, trades, &n, &missed)
+    if (trd_board_trades(hub->board, instrument, 0, 1, &trade, &n, &missed)
         != TRD_OK || n == 0)
     {
         return;
     }
 
-    newest = trades[0].number;
-    sub->seq[instrument] = ngx_min(trades[0].seq, hub->cursor);
-    sub->told[instrument] = newest;
+    sub->seq[instrument] = ngx_min(trade.seq, hub->cursor);
+    sub->told[instrument] = trade.number;
 
-    if (trades[0].seq <= hub->told
-        || trd_board_trades(hub->board, instrument, 0,
-                            NGX_HTTP_TRADING_TRADES_AHEAD, trades, &n,
-                            &missed)
+    if (trade.seq <= hub->told
+        || trd_board_trade_after(hub->board, instrument, hub->told, &trade)
            != TRD_OK)
     {
         return;
     }
 
-    while (n && trades[n - 1].seq > hub->told) {
-        sub->told[instrument] = trades[--n].number - 1;
-    }
+    sub->told[instrument] = trade.number - 1;
 
     if (ngx_http_trading_subject_add(hub, NGX_HTTP_TRADING_T_TRADES,
                                      instrument, sub->seq[instrument])

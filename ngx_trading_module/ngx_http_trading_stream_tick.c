@@ -46,10 +46,7 @@ ngx_http_trading_tick(ngx_event_t *ev)
     ngx_http_trading_pass_count(hub);
     ngx_http_trading_tick_closings(hub);
     ngx_http_trading_tick_lags(hub);
-
-    if (!hub->draining) {
-        ngx_http_trading_tick_beats(hub);
-    }
+    ngx_http_trading_tick_beats(hub);
 
     if (hub->nstreams) {
         ngx_http_trading_tick_stale(hub);
@@ -158,6 +155,14 @@ ngx_http_trading_tick_lags(ngx_http_trading_hub_t *hub)
         if (lag->sent != s->request->connection->sent) {
             lag->sent = s->request->connection->sent;
             lag->since = ngx_current_msec;
+        }
+
+        /* it waits for a batch, and not for its socket */
+
+        if (ngx_http_trading_lag_idle(s)) {
+            lag->since = ngx_current_msec;
+            ngx_http_trading_out_ready(s);
+            continue;
         }
 
         if (!ngx_http_trading_passed(lag->since + lcf->stream_slow)) {
@@ -321,6 +326,7 @@ ngx_http_trading_drain_tell(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s)
 {
     u_char                       *p, text[256];
+    uint64_t                      sure;
     ngx_msec_t                    delay;
     ngx_http_trading_loc_conf_t  *lcf;
 
@@ -329,14 +335,22 @@ ngx_http_trading_drain_tell(ngx_http_trading_hub_t *hub,
     delay = lcf->stream_drain ? ngx_random() % lcf->stream_drain : 0;
 
     s->drained = 1;
-    s->due = ngx_current_msec + delay;
+    s->leave = ngx_current_msec + delay;
 
-    p = ngx_sprintf(text, "{\"type\":\"drain\",\"reason\":\"reload\","
-                    "\"resume\":\"%uL-%uL\",\"delay_ms\":%M}",
-                    hub->generation,
-                    s->lag ? s->lag->from
-                           : ngx_http_trading_hub_told(hub, s),
-                    delay);
+    sure = s->lag ? s->lag->sure
+           : hub->fresh ? 0 : ngx_http_trading_hub_told(hub, s);
+
+    p = ngx_cpymem(text, "{\"type\":\"drain\",\"reason\":\"reload\","
+                         "\"resume\":",
+                   sizeof("{\"type\":\"drain\",\"reason\":\"reload\","
+                          "\"resume\":") - 1);
+
+    /* who is still owed all that there is has nothing to go on from */
+
+    p = sure ? ngx_sprintf(p, "\"%uL-%uL\"", hub->generation, sure)
+             : ngx_cpymem(p, "null", 4);
+
+    p = ngx_sprintf(p, ",\"delay_ms\":%M}", delay);
 
     ngx_http_trading_out_text(s, "drain", 0, text, p - text);
 }
@@ -361,7 +375,7 @@ ngx_http_trading_drain_look(ngx_event_t *ev)
         if (!s->drained) {
             ngx_http_trading_drain_tell(hub, s);
 
-        } else if (ngx_http_trading_passed(s->due)) {
+        } else if (ngx_http_trading_passed(s->leave)) {
             ngx_http_trading_stream_close(s, 1001, "the server is reloaded",
                                           NGX_HTTP_TRADING_END_DRAIN);
         }

@@ -415,7 +415,10 @@ ngx_http_trading_want_remove(ngx_http_trading_stream_t *s,
                 }
             }
 
-            w->classes &= ~want->classes;
+            /* without one of its symbols it is no class any more, to which
+               another board might add */
+
+            w->classes = want->classes ? w->classes & ~want->classes : 0;
         }
 
         if (want->all || w->n == 0) {

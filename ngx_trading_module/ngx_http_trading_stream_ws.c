@@ -261,7 +261,13 @@ ngx_http_trading_ws_control(ngx_http_trading_stream_t *s, trd_ws_frame_t *f)
     unsigned  code;
     u_char    frame[TRD_WS_HEAD_MAX + TRD_WS_CONTROL_MAX];
 
+    /* pongs that nobody asked for are allowed, but not without end */
+
     if (f->opcode == TRD_WS_PONG) {
+        if (!s->closing) {
+            (void) ngx_http_trading_stream_token(s);
+        }
+
         return;
     }
 

@@ -407,7 +407,7 @@ test_trades(void **state)
     uint32_t       i, k, n, detail, instrument;
     uint64_t       missed, after;
     fixture_t      f;
-    trd_trade_t    t, *out;
+    trd_trade_t    t, found, *out;
     trd_change_t   change;
 
     (void) state;
@@ -461,13 +461,41 @@ test_trades(void **state)
             assert_int_equal(missed, i > TRADES && after < i - TRADES
                                      ? i - TRADES - after : 0);
         }
+
+        /* by seq: the oldest that is held above it */
+        for (after = 0; after < 200; after += 13) {
+            if (after >= i) {
+                assert_int_equal(trd_board_trade_after(&f.board, 1, after,
+                                                       &found),
+                                 TRD_NOT_FOUND);
+                continue;
+            }
+
+            assert_int_equal(trd_board_trade_after(&f.board, 1, after,
+                                                   &found), TRD_OK);
+            assert_int_equal(found.seq, i > TRADES && after < i - TRADES
+                                        ? i - TRADES + 1 : after + 1);
+            assert_int_equal(found.number, found.seq);
+            assert_int_equal(found.id, found.seq + 1000);
+        }
     }
+
+    assert_int_equal(trd_board_trade_after(&f.board, 0, 0, &found),
+                     TRD_NOT_FOUND);
+    assert_int_equal(trd_board_trade_after(&f.board, f.board.n, 0, &found),
+                     TRD_NOT_FOUND);
 
     /* a bit wrong in what is read */
     *(f.w.series[1] + TRD_TRADES_SIZE(TRADES) + 64
       + (200 % (TRADES + 1)) * 48 + 20) ^= 4;
     assert_int_equal(trd_board_trades(&f.board, 1, 0, 3, out, &n, &missed),
                      TRD_CORRUPT);
+    assert_int_equal(trd_board_trade_after(&f.board, 1, 199, &found),
+                     TRD_NOT_FOUND);
+    assert_int_equal(trd_board_trade_after(&f.board, 1, 198, &found),
+                     TRD_NOT_FOUND);
+    assert_int_equal(trd_board_trade_after(&f.board, 1, 180, &found),
+                     TRD_OK);
     assert_int_equal(n, 0);
     assert_int_equal(trd_board_trades(&f.board, 3, 0, 3, out, &n, &missed),
                      TRD_NOT_FOUND);
