@@ -35,38 +35,69 @@ trd_prints_judge(const trd_quote_t *q, const trd_limits_t *limits,
 }
 
 
+void
+trd_prints_broken(trd_prints_t *p)
+{
+    p->broken = 1;
+    p->kline_ms = 0;
+}
+
+
 int
 trd_prints_trade(trd_prints_t *p, const trd_binance_trade_t *t,
-    trd_refused_t refused, trd_print_t *out, trd_prints_gap_t *gap)
+    const trd_limits_t *limits, int64_t now_ms, trd_refused_t *refused,
+    trd_print_t *out, trd_prints_gap_t *gap)
 {
+    int  later;
+
     *out = t->print;
     *gap = TRD_PRINTS_WHOLE;
 
-    if ((refused != TRD_REFUSED_NOT && refused != TRD_REFUSED_OLDER)
+    if ((*refused != TRD_REFUSED_NOT && *refused != TRD_REFUSED_OLDER)
         || out->quantity_e8 <= 0)
     {
         return 0;
     }
 
-    if (p->id) {
+    if (out->ms > now_ms + limits->max_future_ms) {
+        *refused = TRD_REFUSED_FUTURE;
+        return 0;
+    }
 
-        if (out->last_id <= p->id) {
+    later = out->ms > p->ms + (p->broken ? 0 : TRD_PRINTS_ANEW_MS);
+
+    if (p->id == 0) {
+        /* the first one: nothing to compare it with */
+
+    } else if (out->last_id <= p->id) {
+
+        if (!later) {
             return 0;
         }
 
-        if (out->first_id <= p->id) {
+        /* what is missing since a break is asked for already */
+        *gap = p->broken ? TRD_PRINTS_WHOLE : TRD_PRINTS_HOLE;
+        p->ms = 0;
 
-            /* the whole is right, what is left of it is not known */
-            *gap = TRD_PRINTS_OVERLAP;
-            out->first_id = p->id + 1;
+    } else if (out->first_id <= p->id) {
 
-        } else if (out->first_id > p->id + 1) {
-            *gap = TRD_PRINTS_HOLE;
+        /* the whole is right, what is left of it is not known */
+        *gap = TRD_PRINTS_OVERLAP;
+        out->first_id = p->id + 1;
+
+    } else if (out->first_id > p->id + 1 && !p->broken) {
+
+        if (!later && out->first_id - p->id > TRD_PRINTS_LEAP) {
+            *refused = TRD_REFUSED_IMPLAUSIBLE;
+            return 0;
         }
+
+        *gap = TRD_PRINTS_HOLE;
     }
 
     p->id = out->last_id;
-    p->ms = out->ms;
+    p->ms = out->ms > p->ms ? out->ms : p->ms;
+    p->broken = 0;
 
     return 1;
 }
@@ -76,9 +107,17 @@ int
 trd_prints_kline(trd_prints_t *p, const trd_binance_kline_t *k,
     const trd_limits_t *limits, int64_t now_ms, trd_refused_t *refused)
 {
+    int64_t  last_ms, from_ms;
+
     *refused = TRD_REFUSED_NOT;
 
-    if (k->event_ms > now_ms + limits->max_future_ms) {
+    /* an open one may begin now, one that is closed has ended */
+
+    last_ms = now_ms + limits->max_future_ms;
+    from_ms = (k->candle.flags & TRD_CANDLE_OPEN)
+              ? last_ms : last_ms - trd_interval_ms(k->interval);
+
+    if (k->event_ms > last_ms || k->candle.open_ms > from_ms) {
         *refused = TRD_REFUSED_FUTURE;
         return 0;
     }

@@ -239,7 +239,7 @@ derive_trade(void *ctx, const char *symbol, size_t len,
 {
     uint32_t            i;
     trd_print_t         print;
-    trd_refused_t       refused;
+    trd_refused_t       refused, was;
     trd_prints_gap_t    gap;
     trd_tape_record_t   r;
     tsd_tape_derive_t  *d = ctx;
@@ -262,10 +262,16 @@ derive_trade(void *ctx, const char *symbol, size_t len,
         d->refusals += refused != TRD_REFUSED_NOT;
     }
 
-    if (trd_prints_trade(&d->shadow[i].prints, t, refused, &print, &gap)) {
+    was = refused;
+
+    if (trd_prints_trade(&d->shadow[i].prints, t, &d->at.limits,
+                         d->message->received_ms, &refused, &print, &gap))
+    {
         trd_tape_of_print(&r, &print, t->flags);
         (void) derive_expect(d, i, &r);
     }
+
+    d->refusals += refused != was;
 }
 
 
@@ -280,13 +286,18 @@ derive_kline(void *ctx, const char *symbol, size_t len,
 
     i = derive_find(d, symbol, len);
 
-    if (i != d->n
-        && trd_prints_kline(&d->shadow[i].prints, k, &d->at.limits,
-                            d->message->received_ms, &refused))
+    if (i == d->n) {
+        return;
+    }
+
+    if (trd_prints_kline(&d->shadow[i].prints, k, &d->at.limits,
+                         d->message->received_ms, &refused))
     {
         trd_tape_of_candle(&r, k->interval, &k->candle, k->last_id);
         (void) derive_expect(d, i, &r);
     }
+
+    d->refusals += refused != TRD_REFUSED_NOT;
 }
 
 
@@ -555,8 +566,7 @@ tsd_tape_derive_event(tsd_tape_derive_t *d, const trd_tape_record_t *r)
         break;
 
     case TRD_TAPE_BROKEN:
-        s->prints.id = 0;
-        s->prints.kline_ms = 0;
+        trd_prints_broken(&s->prints);
 
         if (s->book) {
             trd_book_reset(&s->book->book);

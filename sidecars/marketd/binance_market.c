@@ -8,8 +8,8 @@
  * never from both.  While a connection is renewed both links bring them: a
  * trade whose id we had is left out, and one that was refused as a quote as
  * well, unless only for its age: a ticker may have overtaken it.  Where ids
- * jump, the candles since the
- * last one are asked for anew once the minute is over.
+ * jump, the candles since the last one are asked for anew once the minute is
+ * over.
  */
 
 #include <stdlib.h>
@@ -44,10 +44,10 @@ static void
 binance_on_trade(void *ctx, const char *symbol, size_t len,
     const trd_binance_trade_t *t)
 {
-    int64_t            last_ms, over_ms;
+    int64_t            since_ms, over_ms;
     uint32_t           instrument;
     trd_print_t        print;
-    trd_refused_t      refused;
+    trd_refused_t      refused, was;
     trd_prints_gap_t   gap;
     binance_item_t    *item;
     binance_market_t  *k = ctx;
@@ -72,17 +72,25 @@ binance_on_trade(void *ctx, const char *symbol, size_t len,
         market_refuse(m, k->b->source->stats, refused, symbol, len);
     }
 
-    last_ms = item->prints.ms;
+    was = refused;
+    since_ms = item->prints.ms;
 
-    if (!trd_prints_trade(&item->prints, t, refused, &print, &gap)) {
+    if (!trd_prints_trade(&item->prints, t, &m->limits, m->now_ms, &refused,
+                          &print, &gap))
+    {
+        if (refused != was) {
+            market_refuse(m, k->b->source->stats, refused, symbol, len);
+        }
+
         return;
     }
 
     if (gap != TRD_PRINTS_WHOLE) {
+        since_ms = print.ms < since_ms ? print.ms : since_ms;
         over_ms = gap == TRD_PRINTS_OVERLAP ? m->now_ms + TRD_MINUTE_MS
                   : trd_interval_start(TRD_INTERVAL_1M, print.ms)
                     + TRD_MINUTE_MS + MARKET_SETTLE_MS;
-        binance_fill_gap(k, (uint32_t) (item - k->items), last_ms, over_ms);
+        binance_fill_gap(k, (uint32_t) (item - k->items), since_ms, over_ms);
     }
 
     series_trade(m, instrument, &print, t->flags);
@@ -262,10 +270,7 @@ binance_market_back(binance_t *b, uint32_t first, uint32_t n,
             binance_fill_gap(k, i, since, m->now_ms);
         }
 
-        /* ids may begin anew */
-
-        item->prints.id = 0;
-        item->prints.kline_ms = 0;
+        trd_prints_broken(&item->prints);
     }
 }
 

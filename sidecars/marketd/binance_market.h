@@ -105,7 +105,7 @@ void binance_market_best(binance_t *b, uint32_t instrument,
     const trd_update_t *u);
 
 /* The connection of these was lost; it is back, and was last heard of then,
-   0: it is the first one. */
+   0: unknown.  The first one is back, too, if REST did not wait for it. */
 void binance_market_cut(binance_t *b, uint32_t first, uint32_t n);
 void binance_market_back(binance_t *b, uint32_t first, uint32_t n,
     int64_t heard_ms);

@@ -113,8 +113,39 @@ static const step_t  steps[] = {
       TSD_TAPE_RATES_OPTION(TRD_RATES_METALS, FEED),
       "{\"success\":true,\"timestamp\":1723161000,\"base\":\"USD\","
       "\"rates\":{\"XAU\":0.00041}}",
-      { "0.0004", NULL } }
+      { "0.0004", NULL } },
+
+    /* refused for its time, its id, and when it begins or ends: each brings
+       nothing, so that any record of it would be one too many */
+    { TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_BINANCE, 0, TRD_PRINTS_TRADES,
+      "{\"e\":\"trade\",\"E\":1723161255200,\"s\":\"BTCUSDT\",\"t\":11,"
+      "\"p\":\"61837.63\",\"q\":\"0.02\",\"T\":1723247654000,\"m\":true}",
+      { NULL } },
+
+    { TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_BINANCE, 0, TRD_PRINTS_TRADES,
+      "{\"e\":\"trade\",\"E\":1723161255300,\"s\":\"BTCUSDT\","
+      "\"t\":4611686018427387904,\"p\":\"61837.63\",\"q\":\"0.02\","
+      "\"T\":1723161255300,\"m\":true}",
+      { NULL } },
+
+    { TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_BINANCE, 0, TRD_PRINTS_KLINES,
+      "{\"e\":\"kline\",\"E\":1723161255400,\"s\":\"ETHUSDT\",\"k\":{"
+      "\"t\":1723161240000,\"T\":1723161299999,\"s\":\"ETHUSDT\","
+      "\"i\":\"1m\",\"f\":1,\"L\":75,\"o\":\"2680.00\",\"c\":\"2680.20\","
+      "\"h\":\"2681.00\",\"l\":\"2679.50\",\"v\":\"12.5\",\"n\":75,"
+      "\"x\":true,\"q\":\"33500.25\",\"V\":\"1\",\"Q\":\"1\",\"B\":\"0\"}}",
+      { NULL } },
+
+    { TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_BINANCE, 0, TRD_PRINTS_KLINES,
+      "{\"e\":\"kline\",\"E\":1723161255500,\"s\":\"ETHUSDT\",\"k\":{"
+      "\"t\":1723247640000,\"T\":1723247699999,\"s\":\"ETHUSDT\","
+      "\"i\":\"1m\",\"f\":1,\"L\":75,\"o\":\"2680.00\",\"c\":\"2680.20\","
+      "\"h\":\"2681.00\",\"l\":\"2679.50\",\"v\":\"12.5\",\"n\":75,"
+      "\"x\":false,\"q\":\"33500.25\",\"V\":\"1\",\"Q\":\"1\",\"B\":\"0\"}}",
+      { NULL } }
 };
+
+#define REFUSED  4                      /* at their end */
 
 #define STEPS    (sizeof(steps) / sizeof(steps[0]))
 
@@ -405,6 +436,7 @@ test_derive_every_kind(void **state)
     assert_int_equal(v.books, 3);
     assert_int_equal(v.derived, 15);
     assert_int_equal(v.underived, 0);
+    assert_int_equal(v.judged, REFUSED);
     assert_int_equal(k.seq, 15);
 }
 
