@@ -15,6 +15,9 @@
 #include "trd_decimal.h"
 
 
+#define TRD_CANDLE_MS_MAX  (INT64_MAX / 2)      /* sums of times fit */
+
+
 /* what one print adds to a candle */
 typedef struct {
     int64_t   price_e8;
@@ -187,27 +190,6 @@ trd_candle_add(const trd_candle_call_t *call, int64_t ms,
 }
 
 
-static void
-trd_candle_partial(trd_candle_series_t *s, uint32_t capacity)
-{
-    unsigned            i;
-    trd_candle_t       *c;
-    trd_candle_ring_t  *r;
-
-    for (i = 0; i < TRD_INTERVALS; i++) {
-        r = &s->ring[i];
-        c = trd_candle_place(r, capacity, 0);
-
-        if (r->count != 0 && (c->flags & TRD_CANDLE_OPEN)
-            && !(c->flags & TRD_CANDLE_PARTIAL))
-        {
-            c->flags |= TRD_CANDLE_PARTIAL;
-            trd_candle_touch(r, c);
-        }
-    }
-}
-
-
 /* a trade for a minute before the open one, or that the clock has closed */
 
 static trd_rc_t
@@ -252,102 +234,6 @@ trd_candle_late(const trd_candle_call_t *call, int64_t minute,
 }
 
 
-/* Trades are missing between the newest candle and `minute`. */
-
-static void
-trd_candle_gap(trd_candle_series_t *s, uint32_t capacity, int64_t minute)
-{
-    trd_candle_t       *c;
-    trd_candle_ring_t  *r;
-
-    r = &s->ring[0];
-    s->gaps++;
-
-    if (r->count == 0) {
-        return;
-    }
-
-    trd_candle_partial(s, capacity);
-
-    c = trd_candle_place(r, capacity, 0);
-
-    if (s->gap_ms == INT64_MAX) {
-        s->gap_ms = c->open_ms;
-        s->prior_ms = r->since_ms;
-
-        if (c->flags & TRD_CANDLE_SOURCE) {
-            s->gap_ms += TRD_MINUTE_MS;
-        }
-    }
-
-    r->since_ms = minute;
-}
-
-
-/* The source's own minutes reach back to `open_ms`. */
-
-static void
-trd_candle_covered(trd_candle_series_t *s, int64_t open_ms)
-{
-    if (open_ms < s->ring[0].since_ms) {
-        s->ring[0].since_ms = open_ms;
-    }
-
-    if (s->ring[0].since_ms <= s->gap_ms) {
-
-        if (s->prior_ms < s->ring[0].since_ms) {
-            s->ring[0].since_ms = s->prior_ms;
-        }
-
-        s->gap_ms = s->prior_ms = INT64_MAX;
-    }
-}
-
-
-void
-trd_candle_broken(trd_candle_series_t *s)
-{
-    s->broken = 1;
-}
-
-
-/*
- * What the ids say: -1: repeated, 1: certainly new, 0: nobody knows.  *gap:
- * trades are missing before this one.
- */
-
-static int
-trd_candle_ids(trd_candle_series_t *s, const trd_candle_rules_t *rules,
-    const trd_print_t *t, int *gap)
-{
-    uint64_t  last;
-
-    last = s->last_id;
-    *gap = s->broken && !rules->complete;
-
-    if (t->first_id == 0) {
-        return (int) rules->complete;
-    }
-
-    if (t->last_id > last) {
-        s->last_id = t->last_id;
-    }
-
-    if (rules->complete || last == 0) {
-        return (int) rules->complete;
-    }
-
-    if (t->last_id <= last) {
-        *gap = 0;
-        return -1;
-    }
-
-    *gap = t->first_id != last + 1;
-
-    return !*gap;
-}
-
-
 static uint32_t
 trd_candle_count(const trd_print_t *t)
 {
@@ -370,7 +256,7 @@ trd_candle_trade(trd_candle_series_t *s, const trd_candle_rules_t *rules,
     trd_candle_call_t   call = { s, rules->capacity, fn, ctx };
 
     if (t->price_e8 <= 0 || t->quantity_e8 < 0 || t->ms < 0
-        || t->last_id < t->first_id)
+        || t->ms > TRD_CANDLE_MS_MAX || t->last_id < t->first_id)
     {
         return TRD_ERROR;
     }
@@ -392,17 +278,18 @@ trd_candle_trade(trd_candle_series_t *s, const trd_candle_rules_t *rules,
 
     first = s->ring[0].count == 0;
 
+    if (gap) {
+        trd_candle_gap(&call, minute);
+    }
+
     if (!first) {
         c = trd_candle_place(&s->ring[0], rules->capacity, 0);
 
         if (minute < c->open_ms
             || (minute == c->open_ms && !(c->flags & TRD_CANDLE_OPEN)))
         {
+            s->broken = 0;
             return trd_candle_late(&call, minute, t, &a, ids);
-        }
-
-        if (gap) {
-            trd_candle_gap(s, rules->capacity, minute);
         }
 
         if (minute != c->open_ms) {
@@ -460,6 +347,7 @@ static int
 trd_candle_sane(unsigned interval, const trd_candle_t *c)
 {
     return interval < TRD_INTERVALS && c->open_ms >= 0
+           && c->open_ms <= TRD_CANDLE_MS_MAX
            && c->open_ms % trd_interval_ms(interval) == 0
            && c->low_e8 > 0 && c->low_e8 <= c->high_e8
            && c->open_e8 >= c->low_e8 && c->open_e8 <= c->high_e8
@@ -504,8 +392,8 @@ trd_candle_adopt(const trd_candle_call_t *call, const trd_candle_t *c,
     trd_candle_covered(call->s, c->open_ms);
 
     call->s->adopted = 1;
-    call->s->last_id = last_id;
     call->s->rest_e16 = 0;
+    trd_candle_heard(call->s, last_id, c->open_ms);
 
     trd_candle_refold(call, 0, c->open_ms);
 
@@ -532,6 +420,10 @@ trd_candle_put(trd_candle_series_t *s, const trd_candle_rules_t *rules,
 
     if (interval == 0) {
         trd_candle_covered(s, c->open_ms);
+
+        if (c->open_ms + TRD_MINUTE_MS > s->told_ms) {
+            s->told_ms = c->open_ms + TRD_MINUTE_MS;
+        }
     }
 
     if (c->trades == 0 && !(c->flags & TRD_CANDLE_NO_TRADES)) {
@@ -545,7 +437,7 @@ trd_candle_put(trd_candle_series_t *s, const trd_candle_rules_t *rules,
     trd_candle_set(&call, interval, &own);
 
     if (interval == 0 && last_id > s->last_id) {
-        s->last_id = last_id;
+        trd_candle_heard(s, last_id, c->open_ms);
     }
 
     trd_candle_refold(&call, interval, c->open_ms);

@@ -19,9 +19,10 @@
  *     grace.  A trade that comes for it then is folded in if it is known to
  *     be new: its id follows on the last one, or the source promises to send
  *     each trade once (`complete`).  All others are counted as late.
- *   - Ids that jump, and the middle of a candle as the beginning, mean that
- *     trades are missing: such candles are PARTIAL until the source's own
- *     come.
+ *   - Ids that jump or begin anew, and the middle of a candle as the
+ *     beginning, mean that trades are missing: such candles are PARTIAL until
+ *     the source's own come.  Candles of before, as from REST, tell nothing of
+ *     the first trade that is heard after them.
  *
  * The rings kept here are short, only what folding needs (see capacity); the
  * long ones are the board's.  What changed is passed on by the callback, each
@@ -37,6 +38,10 @@
 /* enough for a day of 4h candles and an hour's minutes of late trades */
 #define TRD_CANDLE_CAPACITY  64
 #define TRD_CANDLE_GRACE_MS  2000
+
+/* a lower id of a trade that was so much later than all before is no
+   repetition: ids began anew.  After trd_candle_broken() any lower one is. */
+#define TRD_CANDLE_ANEW_MS   5000
 
 /* `c` holds no more once the callback returns */
 typedef void (*trd_candle_pt)(void *ctx, unsigned interval,
@@ -66,6 +71,9 @@ typedef struct {
     uint64_t           late;            /* trades left out: too old */
     uint64_t           repeated;        /* trades left out: had already */
     uint64_t           gaps;            /* times that trades were missed */
+    int64_t            last_ms;         /* no trade so far was later */
+    int64_t            told_ms;         /* the source's own closed minutes
+                                           reach to there */
     int64_t            gap_ms;          /* the last one's first minute, */
     int64_t            prior_ms;        /* and since_ms of what was before;
                                            INT64_MAX: none to be closed */
@@ -118,7 +126,8 @@ trd_rc_t trd_candle_put(trd_candle_series_t *s,
 int trd_candle_clock(trd_candle_series_t *s,
     const trd_candle_rules_t *rules, int64_t now_ms);
 
-/* Trades may have been missed: a new connection without ids, a resync. */
+/* Trades may have been missed, and ids may begin anew: a new connection.  The
+   caller sees to it that none comes twice. */
 void trd_candle_broken(trd_candle_series_t *s);
 
 /* Passes on what changed, oldest first; returns a bit an interval. */

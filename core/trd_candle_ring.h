@@ -2,8 +2,8 @@
  * Copyright (C) the ngx_trading authors
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The rings of the candle builder: finding, putting in, closing and folding.
- * Private to trd_candle.c and trd_candle_ring.c.
+ * The rings of the candle builder: finding, putting in, closing and folding;
+ * and what is missing in them.  Private to trd_candle*.c.
  */
 
 #ifndef TRD_CANDLE_RING_H
@@ -68,5 +68,27 @@ void trd_candle_sums(trd_candle_t *c, int64_t volume_e8,
 /* folds all longer candles around open_ms from the rings below them */
 void trd_candle_refold(const trd_candle_call_t *call, unsigned interval,
     int64_t open_ms);
+
+/* ---- trd_candle_gap.c */
+
+/*
+ * What the ids say, which are remembered: -1: repeated, 1: certainly new, 0:
+ * nobody knows.  *gap: trades are missing before this one.
+ */
+int trd_candle_ids(trd_candle_series_t *s, const trd_candle_rules_t *rules,
+    const trd_print_t *t, int *gap);
+
+/* A minute of the source's own counts the trades up to this one. */
+void trd_candle_heard(trd_candle_series_t *s, uint64_t last_id,
+    int64_t open_ms);
+
+/* Trades are missing before one of `minute`, which is not yet in. */
+void trd_candle_gap(const trd_candle_call_t *call, int64_t minute);
+
+/* The open candles lack trades. */
+void trd_candle_partial(trd_candle_series_t *s, uint32_t capacity);
+
+/* The source's own minutes reach back to `open_ms`. */
+void trd_candle_covered(trd_candle_series_t *s, int64_t open_ms);
 
 #endif /* TRD_CANDLE_RING_H */
