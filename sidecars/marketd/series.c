@@ -349,12 +349,14 @@ series_trade(market_t *m, uint32_t instrument, const trd_print_t *t,
     s = m->series;
     s->of[instrument].prints = 1;
 
+    /* late, or in a candle of the source's already: it was traded all the
+       same, and sources report no trade twice */
+
     if (trd_candle_trade(&s->of[instrument].candles,
                          series_rules(s, instrument), t,
                          series_candle_out, &f)
-        != TRD_OK)
+        == TRD_ERROR)
     {
-        /* late, repeated or absurd: counted there */
         market_tape_print(m, instrument, t, flags);
         return;
     }

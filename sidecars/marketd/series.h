@@ -28,7 +28,8 @@ series_t *series_create(struct market_s *m);
 void series_free(series_t *s);
 
 /*
- * A print: into the candles and onto the board's ring of trades.
+ * A print, each of them once: onto the board's ring of trades, and into the
+ * candles unless it is late or they count it already.
  * flags: TRD_TRADE_*.  The last price of the quote is not touched: a trade
  * that is to move it goes through market_apply() too.
  */

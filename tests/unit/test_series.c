@@ -18,6 +18,7 @@
 #include "recordings.h"
 #include "series.h"
 #include "series_state.h"
+#include "trd_board_series.h"
 
 #define MINUTE   60000LL
 #define CANDLES  400
@@ -258,6 +259,50 @@ test_simulated_does_not_count_for_live(void **state)
 }
 
 
+/* late, or in a candle that a kline has brought: it was traded all the same */
+static void
+test_every_trade_is_on_the_board(void **state)
+{
+    int            i;
+    fixture_t      x;
+    uint32_t       n;
+    uint64_t       missed;
+    trd_trade_t    t;
+    trd_print_t    print = { 10, 10, 100 * TRD_E8, TRD_E8, MARKET_NOW };
+    trd_candle_t   kline;
+
+    (void) state;
+    walk(0, 11);
+    start(&x);
+    series_trade(&x.f.m, 0, &print, 0);
+
+    kline = walks[0][0];
+    kline.open_ms = MARKET_NOW;
+    kline.trades = 5;
+    kline.flags = TRD_CANDLE_SOURCE | TRD_CANDLE_OPEN;
+    series_candle(&x.f.m, 0, TRD_INTERVAL_1M, &kline, 12);
+
+    for (i = 11; i <= 14; i++) {
+        print.first_id = print.last_id = (uint64_t) i;
+        print.ms = i == 14 ? MARKET_NOW - 90 * MINUTE : MARKET_NOW + i;
+        series_trade(&x.f.m, 0, &print, 0);
+    }
+
+    print.price_e8 = 0;
+    series_trade(&x.f.m, 0, &print, 0);
+    (void) series_flush(&x.f.m, 0);
+
+    assert_int_equal(x.s->of[0].candles.repeated, 2);
+    assert_int_equal(x.s->of[0].newest[0].trades, 6);
+    assert_int_equal(trd_board_trades(&x.f.b, 0, 0, 1, &t, &n, &missed),
+                     TRD_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(t.number, 5);
+    assert_int_equal(t.id, 14);
+    stop(&x);
+}
+
+
 int
 main(void)
 {
@@ -265,7 +310,8 @@ main(void)
         cmocka_unit_test(test_history_comes_before_what_closed_meanwhile),
         cmocka_unit_test(test_a_hold_ends_by_itself),
         cmocka_unit_test(test_history_does_not_look_ahead),
-        cmocka_unit_test(test_simulated_does_not_count_for_live)
+        cmocka_unit_test(test_simulated_does_not_count_for_live),
+        cmocka_unit_test(test_every_trade_is_on_the_board)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
