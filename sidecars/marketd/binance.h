@@ -104,6 +104,9 @@ void binance_rest_refresh(binance_t *b);
    that cannot be had. */
 void binance_rest_begin(binance_t *b);
 
+/* When that was, by the wall clock; 0: not yet. */
+int64_t binance_rest_since_ms(const binance_t *b);
+
 /* There may be something to ask for, a book or candles; it is looked for. */
 void binance_rest_kick(binance_t *b);
 

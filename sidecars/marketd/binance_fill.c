@@ -183,11 +183,11 @@ int
 binance_fill_take(binance_market_t *k, const binance_fill_t *f,
     const char *body, size_t len)
 {
-    int64_t              now, close_ms;
+    int64_t              now, ms, close_ms;
     uint32_t             i, n;
     market_t            *m = k->b->source->market;
     tsd_tape_origin_t    from;
-    const trd_candle_t  *last;
+    const trd_candle_t  *first;         /* ... that is open */
 
     market_clock(m);
     now = m->now_ms;
@@ -222,20 +222,24 @@ binance_fill_take(binance_market_t *k, const binance_fill_t *f,
     from.option = f->interval;
     market_tape_raw(m, &from, body, len);
 
+    first = NULL;
+
     for (i = 0; i < n; i++) {
         series_history(m, k->b->source->instruments[f->i], f->interval,
                        &k->candles[i]);
+
+        if (first == NULL && (k->candles[i].flags & TRD_CANDLE_OPEN)) {
+            first = &k->candles[i];
+        }
     }
 
     market_tape_raw_end(m);
 
-    last = n ? &k->candles[n - 1] : NULL;
-    close_ms = last ? last->open_ms + trd_interval_ms(f->interval) : 0;
+    ms = trd_interval_ms(f->interval);
 
-    if (last && !(last->flags & TRD_CANDLE_OPEN) && n >= f->limit
-        && f->start_ms)
-    {
-        binance_fill_more(k, f, close_ms, 0);       /* the next page */
+    if (first == NULL && n && n >= f->limit && f->start_ms) {
+        /* the next page */
+        binance_fill_more(k, f, k->candles[n - 1].open_ms + ms, 0);
         return 0;
     }
 
@@ -245,10 +249,12 @@ binance_fill_take(binance_market_t *k, const binance_fill_t *f,
         series_release(m, k->b->source->instruments[f->i], f->interval);
     }
 
-    if (last && (last->flags & TRD_CANDLE_OPEN)
-        && (close_ms <= now || (f->interval == 0 && !k->klines)))
-    {
-        binance_fill_more(k, f, last->open_ms,
+    /* soon after a turn there are two: what has just closed, and the next */
+
+    close_ms = first ? first->open_ms + ms : 0;
+
+    if (first && (close_ms <= now || (f->interval == 0 && !k->klines))) {
+        binance_fill_more(k, f, first->open_ms,
                           (close_ms <= now ? now : close_ms)
                           + TRD_KLINES_SETTLE_MS);
     }

@@ -48,7 +48,8 @@ struct binance_rest_s {
     uint8_t             begun;
     uint8_t             restart;        /* asked for while one is under way */
     uint8_t            *unlisted;       /* by symbol: leave it out */
-    int64_t             hold_ms;        /* monotonic: not before */
+    int64_t             begun_ms;       /* monotonic, as all of these */
+    int64_t             hold_ms;        /* not before */
     int64_t             fast_hold_ms;   /* ... for tickers and exchangeInfo */
     int64_t             slow_hold_ms;   /* ... for what is paced */
     uint8_t             candles_turn;
@@ -489,7 +490,10 @@ binance_rest_refresh(binance_t *b)
 {
     binance_rest_t  *r = b->rest;
 
-    r->begun = 1;
+    if (!r->begun) {
+        r->begun = 1;
+        r->begun_ms = tsd_mono_ms();
+    }
 
     if (r->pending) {
         /* that answer may be older than the connection */
@@ -508,6 +512,15 @@ binance_rest_begin(binance_t *b)
     if (!b->rest->begun) {
         binance_rest_refresh(b);
     }
+}
+
+
+int64_t
+binance_rest_since_ms(const binance_t *b)
+{
+    const binance_rest_t  *r = b->rest;
+
+    return r->begun ? tsd_wall_ms() - (tsd_mono_ms() - r->begun_ms) : 0;
 }
 
 

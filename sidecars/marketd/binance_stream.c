@@ -211,6 +211,7 @@ binance_conn_swap(binance_conn_t *conn)
 void
 binance_conn_opened(binance_conn_t *conn, binance_link_t *link)
 {
+    int64_t    begun_ms;
     source_t  *s = conn->b->source;
 
     tsd_log(TSD_LOG_INFO, "feed_connected",
@@ -228,6 +229,16 @@ binance_conn_opened(binance_conn_t *conn, binance_link_t *link)
         market_clock(s->market);
         market_reconnected(s->market, TRD_SOURCE_BINANCE);
         binance_market_back(conn->b, conn->first, conn->n, conn->heard_ms);
+
+    } else {
+        begun_ms = binance_rest_since_ms(conn->b);
+
+        /* candles of before were asked for while nobody listened */
+
+        if (begun_ms) {
+            market_clock(s->market);
+            binance_market_back(conn->b, conn->first, conn->n, begun_ms);
+        }
     }
 
     conn->ever = 1;
