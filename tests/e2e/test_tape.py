@@ -295,6 +295,49 @@ class Binance(Tape):
                  'books')
 
 
+    def test_ids_anew_and_times_to_come(self):
+        """What was refused then is refused again, and what was believed."""
+        recorder = self.record('trade,bookTicker,kline_1m')
+        feed, price = recorder.feed, recorder.quote('BTC')['current_price']
+
+        def trade(ident, ahead=0):
+            now = int(time.time() * 1000)
+            feed.act('send', stream='btcusdt@trade', data=json.dumps({
+                'e': 'trade', 'E': now, 's': 'BTCUSDT', 't': ident,
+                'p': price, 'q': '0.25', 'T': now + ahead, 'm': True,
+                'M': True}))
+
+        def kline(ahead, last, closed):
+            now = int(time.time() * 1000)
+            start = (now + ahead) // 60000 * 60000
+            feed.act('send', stream='btcusdt@kline_1m', data=json.dumps({
+                'e': 'kline', 'E': now, 's': 'BTCUSDT', 'k': {
+                    't': start, 'T': start + 59999, 's': 'BTCUSDT',
+                    'i': '1m', 'f': 1, 'L': last, 'o': price, 'c': price,
+                    'h': price, 'l': price, 'v': '1', 'n': 9, 'x': closed,
+                    'q': '1', 'V': '1', 'Q': '1', 'B': '0'}}))
+
+        last = feed.status()['last_sent']['btcusdt@trade']['t']
+        trade(last + 1, ahead=86400000)
+        trade(2 ** 62)
+        for ahead, closed in ((86400000, True), (86400000, False), (0, True)):
+            kline(ahead, last, closed)
+        trade(last + 1)
+        trade(last + 5)
+        kline(0, last + 6, False)
+        trade(last + 6)                         # which counts it
+        feed.act('cut')
+        feed.wait(lambda s: len(s['subscriptions']) == 6)
+        for ident in (1, 2, 2, 3):
+            trade(ident)
+        want = settled(recorder, self.SYMBOLS)
+        ids = [row['id'] for row in want['/market/trades/BTC?limit=500'][1][
+            'trades']]
+        self.assertEqual(sorted(map(int, ids[:6] + ids[-6:]))[:3], [1, 2, 3])
+        self.compare(want, settled(self.replay(recorder), self.SYMBOLS))
+        self.proven(recorder, 'updates', 'prints')
+
+
 class Rates(Tape, Polled):
     """Forex and metals."""
 
