@@ -212,7 +212,11 @@ trd_select(trd_state_t *s, const trd_update_t *u, int fresh,
     switch (u->kind) {
 
     case TRD_UPDATE_TRADE:
-        if (u->id <= s->trade_id && (fresh || u->exchange_ms <= s->trade_ms)) {
+        /* a quote may be fresh by its book alone */
+        if (u->id <= s->trade_id
+            && u->exchange_ms - s->trade_ms
+               <= (fresh ? (int64_t) stale_after_ms : 0))
+        {
             return 0;
         }
 

@@ -55,7 +55,7 @@ static void
 test_apply_ids_start_over(void **state)
 {
     trd_state_t   s;
-    trd_update_t  u;
+    trd_update_t  b, u;
 
     (void) state;
     fresh_state(&s);
@@ -63,10 +63,24 @@ test_apply_ids_start_over(void **state)
     assert_int_equal(apply_at(&s, &u, NOW), TRD_REFUSED_NOT);
 
     u.id = 1;
-    u.exchange_ms = NOW + STALE + 1;
+    u.exchange_ms = NOW + STALE;
     assert_int_equal(apply_at(&s, &u, NOW + STALE), TRD_REFUSED_OLDER);
+    u.exchange_ms = NOW + STALE + 1;
     assert_int_equal(apply_at(&s, &u, NOW + STALE + 1), TRD_REFUSED_NOT);
     assert_int_equal(s.trade_id, 1);
+
+    /* a book that keeps the quote fresh does not keep the last price old */
+    fresh_state(&s);
+    u = part(TRD_UPDATE_TRADE, (uint64_t) 1 << 62, NOW, TRD_HAS_LAST);
+    assert_int_equal(apply_at(&s, &u, NOW), TRD_REFUSED_NOT);
+    b = part(TRD_UPDATE_BOOK, 7, 0, TRD_HAS_BID | TRD_HAS_ASK);
+    assert_int_equal(apply_at(&s, &b, NOW + STALE), TRD_REFUSED_NOT);
+    u.id = 1001;
+    u.exchange_ms = NOW + STALE;
+    assert_int_equal(apply_at(&s, &u, NOW + STALE + 1), TRD_REFUSED_OLDER);
+    u.exchange_ms = NOW + STALE + 1;
+    assert_int_equal(apply_at(&s, &u, NOW + STALE + 1), TRD_REFUSED_NOT);
+    assert_int_equal(s.trade_id, 1001);
 
     /* but a late one of the old ids is not believed, stale or not */
     fresh_state(&s);
