@@ -77,6 +77,9 @@ typedef struct {
     uint64_t        *bits;                  /* hub->words; NULL if `all` */
 } ngx_http_trading_want_t;
 
+#define ngx_http_trading_wants(want, i)                                       \
+    ((want)->all || ((want)->bits[(i) / 64] >> ((i) % 64) & 1))
+
 typedef struct ngx_http_trading_cohort_s  ngx_http_trading_cohort_t;
 typedef struct ngx_http_trading_stream_s  ngx_http_trading_stream_t;
 
@@ -368,6 +371,10 @@ void ngx_http_trading_snapshot_since(ngx_http_trading_stream_t *s,
     ngx_uint_t topic, const ngx_http_trading_want_t *want, uint64_t seq);
 void ngx_http_trading_snapshot_binary(ngx_http_trading_stream_t *s);
 
+/* _stream_owed.c: the latest of what changed since */
+ngx_int_t ngx_http_trading_owed_refill(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s);
+
 /* _stream_past.c: trades of before */
 ngx_int_t ngx_http_trading_past_begin(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, const ngx_http_trading_want_t *want,
@@ -420,13 +427,14 @@ void ngx_http_trading_cohort_leave(ngx_http_trading_hub_t *hub,
 void ngx_http_trading_cohort_pick(ngx_http_trading_hub_t *hub,
     ngx_http_trading_cohort_t *cohort);
 void ngx_http_trading_cohort_rehash(ngx_http_trading_hub_t *hub);
-ngx_int_t ngx_http_trading_cohort_translate(ngx_http_trading_hub_t *hub,
-    trd_board_t *board, ngx_http_trading_cohort_t *cohort);
-
-void ngx_http_trading_cohort_gone(ngx_http_trading_hub_t *hub,
-    trd_board_t *board);
 ngx_http_trading_cohort_t *ngx_http_trading_cohort_next(
     ngx_http_trading_hub_t *hub, ngx_http_trading_cohort_t *c);
+
+/* _stream_translate.c: another board */
+ngx_int_t ngx_http_trading_cohort_translate(ngx_http_trading_hub_t *hub,
+    trd_board_t *board, ngx_http_trading_cohort_t *cohort);
+void ngx_http_trading_cohort_gone(ngx_http_trading_hub_t *hub,
+    trd_board_t *board);
 
 /* _stream_hub.c */
 ngx_http_trading_hub_t *ngx_http_trading_hub(

@@ -19,10 +19,6 @@ static ngx_int_t ngx_http_trading_past_trade(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, uint32_t instrument, uint64_t seq);
 
 
-#define ngx_http_trading_wanted(want, i)                                      \
-    ((want)->all || ((want)->bits[(i) / 64] >> ((i) % 64) & 1))
-
-
 /* the trades after seq, of what is wanted; NGX_ERROR: no memory */
 ngx_int_t
 ngx_http_trading_past_begin(ngx_http_trading_hub_t *hub,
@@ -61,7 +57,7 @@ ngx_http_trading_past_begin(ngx_http_trading_hub_t *hub,
     }
 
     for (i = 0; i < hub->n; i++) {
-        if (ngx_http_trading_wanted(want, i)) {
+        if (ngx_http_trading_wants(want, i)) {
             lag->past[i] = seq;
         }
     }
@@ -195,7 +191,7 @@ ngx_http_trading_past_mask(ngx_http_trading_hub_t *hub,
 
     for (i = 0; i < hub->n; i++) {
         if (!(s->cohort->topics & (1U << NGX_HTTP_TRADING_T_TRADES))
-            || !ngx_http_trading_wanted(want, i))
+            || !ngx_http_trading_wants(want, i))
         {
             s->lag->past[i] = 0;
         }

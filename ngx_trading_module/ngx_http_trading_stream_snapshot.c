@@ -20,10 +20,6 @@ static ngx_uint_t ngx_http_trading_snapshot_owe(ngx_http_trading_stream_t *s,
     ngx_uint_t topic, const ngx_http_trading_want_t *want, uint64_t seq);
 
 
-#define ngx_http_trading_wanted(want, i)                                      \
-    ((want)->all || ((want)->bits[(i) / 64] >> ((i) % 64) & 1))
-
-
 /* does the journal still hold what came after the seq that is named? */
 ngx_flag_t
 ngx_http_trading_snapshot_recovers(ngx_http_trading_hub_t *hub,
@@ -182,7 +178,7 @@ ngx_http_trading_snapshot_data(ngx_http_trading_hub_t *hub, ngx_uint_t topic,
 
     for (i = 0; i < hub->n && !trd_writer_overflowed(w); i++) {
 
-        if (!ngx_http_trading_wanted(want, i)) {
+        if (!ngx_http_trading_wants(want, i)) {
             continue;
         }
 
@@ -227,7 +223,7 @@ ngx_http_trading_snapshot_owe(ngx_http_trading_stream_t *s, ngx_uint_t topic,
         times = hub->subject[topic].seq;
 
         for (i = 0; i < hub->n; i++) {
-            if (ngx_http_trading_wanted(want, i)
+            if (ngx_http_trading_wants(want, i)
                 && (seq == 0 || times == NULL || times[i] > seq)
                 && ngx_http_trading_has(hub, topic, i)
                 && ngx_http_trading_lag_mark(s, topic, i) == NGX_OK)
