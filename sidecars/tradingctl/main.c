@@ -5,6 +5,7 @@
  * tradingctl: finds the command and runs it.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -160,8 +161,8 @@ ctl_json(const char *s)
 }
 
 
-int
-main(int argc, char **argv)
+static int
+ctl_run(int argc, char **argv)
 {
     const ctl_command_t  *c;
 
@@ -195,4 +196,26 @@ main(int argc, char **argv)
     ctl_help(stderr);
 
     return CTL_USAGE;
+}
+
+
+/* What was to be written and could not be must not look like an empty answer:
+   a full disk shows with the last of it only. */
+
+int
+main(int argc, char **argv)
+{
+    int  rc;
+
+    rc = ctl_run(argc, argv);
+    errno = 0;
+
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        (void) fprintf(stderr, "tradingctl: the output could not be written"
+                       "%s%s\n", errno ? ": " : "",
+                       errno ? strerror(errno) : "");
+        rc = rc == CTL_OK ? CTL_FAILED : rc;
+    }
+
+    return rc;
 }

@@ -360,6 +360,19 @@ class InScripts(unittest.TestCase):
             self.assertIn('usage', done.stderr)
             self.assertEqual(done.stdout, '')
 
+    def test_output_that_cannot_be_written_is_no_success(self):
+        calls = (('--help',), ('--version',), ('top', '--help'), ('quotes',),
+                 ('quotes', '--json'), ('board',), ('top', '--json'))
+        with Board('--fresh') as board, open('/dev/full', 'w') as full:
+            for args in calls:
+                done = subprocess.run(
+                    [str(CTL), *args], stdin=subprocess.DEVNULL, stdout=full,
+                    stderr=subprocess.PIPE, text=True, timeout=60,
+                    env={'PATH': os.environ['PATH'],
+                         'TRADING_RUN_DIR': str(board.dir)})
+                self.assertEqual(done.returncode, 1, args)
+                self.assertIn('could not be written', done.stderr)
+
     def test_run_dir(self):
         with Board('--fresh') as board:
             for args, env in ((('--run-dir', board.dir), {}),
