@@ -57,6 +57,8 @@ typedef enum {
                                new, see trd_candle_broken() */
     TRD_TAPE_CLOCK,         /* candles were closed by the clock, of all
                                instruments */
+    TRD_TAPE_STEP,          /* our clock was set by id ms, signed: quotes age
+                               neither faster nor slower for it */
     TRD_TAPE_OP_N
 } trd_tape_op_t;
 

@@ -93,7 +93,7 @@ trd_tape_head_write(const trd_tape_head_t *h, uint64_t rest,
     tape_write_bytes(&c, h->chain, TRD_TAPE_HASH);
     tape_write_bytes(&c, h->raw_chain, TRD_TAPE_HASH);
     tape_write_bytes(&c, h->dictionary, TRD_TAPE_HASH);
-    tape_write(&c, 0, 8);
+    tape_write(&c, (uint64_t) h->latest_ms, 8);
     tape_write(&c, rest, 8);
     tape_write(&c, XXH3_64bits(out, TRD_TAPE_HEAD_SIZE - 8), 8);
 }
@@ -120,7 +120,7 @@ trd_tape_block_write(const trd_tape_block_t *b, uint64_t rest,
     tape_write(&c, b->last_message, 8);
     tape_write_bytes(&c, b->chain, TRD_TAPE_HASH);
     tape_write_bytes(&c, b->raw_chain, TRD_TAPE_HASH);
-    tape_write(&c, 0, 8);
+    tape_write(&c, (uint64_t) b->latest_ms, 8);
     tape_write(&c, rest, 8);
     tape_write(&c, XXH3_64bits(out, TRD_TAPE_BLOCK_SIZE - 8), 8);
 }
@@ -177,7 +177,7 @@ trd_tape_head_read(const uint8_t in[TRD_TAPE_HEAD_SIZE], trd_tape_head_t *h,
     tape_read_bytes(&c, h->chain, TRD_TAPE_HASH);
     tape_read_bytes(&c, h->raw_chain, TRD_TAPE_HASH);
     tape_read_bytes(&c, h->dictionary, TRD_TAPE_HASH);
-    (void) tape_read(&c, 8);
+    h->latest_ms = (int64_t) tape_read(&c, 8);
     *rest = tape_read(&c, 8);
 
     if (h->instruments > TRD_TAPE_INSTRUMENTS
@@ -217,7 +217,7 @@ trd_tape_block_read(const uint8_t in[TRD_TAPE_BLOCK_SIZE],
     b->last_message = tape_read(&c, 8);
     tape_read_bytes(&c, b->chain, TRD_TAPE_HASH);
     tape_read_bytes(&c, b->raw_chain, TRD_TAPE_HASH);
-    (void) tape_read(&c, 8);
+    b->latest_ms = (int64_t) tape_read(&c, 8);
     *rest = tape_read(&c, 8);
 
     if (b->stored_len > TRD_TAPE_PLAIN_MAX || b->plain_len > TRD_TAPE_PLAIN_MAX

@@ -15,7 +15,7 @@
 
 #include "trd_tape.h"
 
-#define TRD_TAPE_VERSION       2
+#define TRD_TAPE_VERSION       3
 #define TRD_TAPE_HASH          32       /* bytes of a SHA-256 */
 #define TRD_TAPE_HEAD_SIZE     176
 #define TRD_TAPE_BLOCK_SIZE    168
@@ -39,6 +39,8 @@ typedef struct {
     uint32_t         max_future_ms;
     uint32_t         stored_len;        /* of the dictionary */
     uint32_t         plain_len;
+    int64_t          latest_ms;         /* of all records before this file:
+                                           the clock may go back */
     uint8_t          chain[TRD_TAPE_HASH];      /* before this file */
     uint8_t          raw_chain[TRD_TAPE_HASH];
     uint8_t          dictionary[TRD_TAPE_HASH]; /* SHA-256 of it, unpacked */
@@ -58,6 +60,7 @@ typedef struct {
     int64_t          last_ms;
     uint64_t         first_message;     /* raw messages up to and with this */
     uint64_t         last_message;      /* block; 0 = none */
+    int64_t          latest_ms;         /* of all records up to here */
     uint8_t          chain[TRD_TAPE_HASH];      /* after this block */
     uint8_t          raw_chain[TRD_TAPE_HASH];
 } trd_tape_block_t;

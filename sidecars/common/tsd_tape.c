@@ -34,7 +34,8 @@ typedef struct tape_buffer_s  tape_buffer_t;
 struct tape_buffer_s {
     tape_buffer_t  *next;
     size_t          len;
-    uint8_t         data[TAPE_ROOM];
+    uint8_t         data[TAPE_ROOM];        /* aligned */
+    int             within;         /* it ends within a message's records */
 };
 
 /* before each thing in a buffer; things are padded to eight bytes */
@@ -158,18 +159,20 @@ tape_take(tsd_tape_t *t, int64_t until_ms, int *stop)
 static void *
 tape_thread(void *arg)
 {
-    int             stop;
+    int             stop, within;
     int64_t         until_ms, now_ms;
     tsd_tape_t     *t = arg;
     tape_buffer_t  *b;
 
     until_ms = 0;
+    within = 0;
 
     for ( ;; ) {
-        b = tape_take(t, until_ms, &stop);
+        b = tape_take(t, within ? 0 : until_ms, &stop);
 
         if (b) {
             tape_pack_buffer(t, b);
+            within = b->within;
             b->len = 0;
 
             pthread_mutex_lock(&t->mutex);
@@ -192,12 +195,13 @@ tape_thread(void *arg)
             until_ms = now_ms + t->flush_ms;
         }
 
-        if (until_ms && now_ms >= until_ms) {
+        if (until_ms && now_ms >= until_ms && !within) {
             tsd_tape_write_block(&t->write);
             until_ms = 0;
         }
     }
 
+    tsd_tape_write_lost(&t->write);
     tsd_tape_write_block(&t->write);
     tsd_tape_write_end(&t->write);
 
@@ -215,6 +219,8 @@ tape_hand_over(tsd_tape_t *t)
     if (b == NULL || b->len == 0) {
         return;
     }
+
+    b->within = t->from != 0;
 
     pthread_mutex_lock(&t->mutex);
     b->next = NULL;
@@ -307,16 +313,21 @@ tape_put(tsd_tape_t *t, const trd_tape_record_t *r)
 }
 
 
-/* What was lost is said as soon as something can be said again. */
+/* What was lost is said as soon as something can be said again, and before
+   anything else is: 0, or -1. */
 
-static void
+static int
 tape_put_gap(tsd_tape_t *t)
 {
     uint64_t           lost = t->lost;
     trd_tape_record_t  r;
 
+    if (lost == 0) {
+        return 0;
+    }
+
     if (t->current == NULL && tape_refill(t) != 0) {
-        return;
+        return -1;
     }
 
     memset(&r, 0, sizeof(r));
@@ -327,7 +338,10 @@ tape_put_gap(tsd_tape_t *t)
 
     if (t->lost) {
         t->lost = lost;
+        return -1;
     }
+
+    return 0;
 }
 
 
@@ -336,8 +350,9 @@ tsd_tape_put(tsd_tape_t *t, const trd_tape_record_t *record)
 {
     trd_tape_record_t  r = *record;
 
-    if (t->lost) {
-        tape_put_gap(t);
+    if (tape_put_gap(t) != 0) {
+        t->lost++;
+        return;
     }
 
     r.message = trd_tape_from(r.op) ? t->from : t->message;
@@ -354,10 +369,6 @@ tsd_tape_message(tsd_tape_t *t, const tsd_tape_origin_t *from,
     uint8_t             *p;
     tsd_tape_message_t   m;
 
-    if (t->lost) {
-        tape_put_gap(t);
-    }
-
     memset(&m, 0, sizeof(m));
     m.len = (uint32_t) len;
     m.decoder = (uint16_t) from->decoder;
@@ -367,6 +378,11 @@ tsd_tape_message(tsd_tape_t *t, const tsd_tape_origin_t *from,
     m.number = ++t->message;
     m.received_ms = now_ms;
     t->from = m.number;
+
+    if (tape_put_gap(t) != 0) {
+        t->lost++;
+        return;
+    }
 
     if (len <= TAPE_ROOM / 4) {
         p = tape_reserve(t, TAPE_MESSAGE, sizeof(m) + len);
@@ -410,9 +426,7 @@ tsd_tape_tick(tsd_tape_t *t)
     idle = t->queue == NULL;
     pthread_mutex_unlock(&t->mutex);
 
-    if (t->lost) {
-        tape_put_gap(t);
-    }
+    (void) tape_put_gap(t);
 
     if (idle) {
         tape_hand_over(t);
@@ -551,10 +565,7 @@ tsd_tape_close(tsd_tape_t *t)
 
     t->may_wait = 1;
 
-    if (t->lost) {
-        tape_put_gap(t);
-    }
-
+    (void) tape_put_gap(t);
     tape_hand_over(t);
 
     pthread_mutex_lock(&t->mutex);

@@ -111,8 +111,9 @@ tsd_tape_reader_t *tsd_tape_open(const char *path, int verify,
     const char **why);
 void tsd_tape_reader_free(tsd_tape_reader_t *r);
 
-/* Skips whole files before a seq or a time (0 = from the beginning) where it
-   can.  The first record may still be older.  Before the first read. */
+/* Skips whole files whose records are all before a seq, or all before a time
+   (0 = from the beginning).  The first record may still be older.  Before the
+   first read. */
 void tsd_tape_seek(tsd_tape_reader_t *r, uint64_t seq, int64_t ms);
 
 /* TRD_OK, TRD_NOT_FOUND at the end (a torn tail included), TRD_CORRUPT. */
@@ -127,6 +128,7 @@ typedef struct {
     uint32_t                 n;
     trd_limits_t             limits;
     uint64_t                 files;     /* opened so far */
+    uint64_t                 ordinal;   /* of the file, as its head says */
     uint64_t                 blocks;
     uint64_t                 records;
     uint64_t                 updates;
@@ -140,6 +142,7 @@ typedef struct {
     int                      block_end; /* the record is a block's last */
     const uint8_t           *chain;     /* after the last whole block */
     const uint8_t           *raw_chain;
+    const uint8_t           *raw_before;    /* the file's first block */
 } tsd_tape_at_t;
 
 void tsd_tape_at(const tsd_tape_reader_t *r, tsd_tape_at_t *at);
@@ -159,8 +162,10 @@ typedef struct {
     uint64_t  lost;
     uint64_t  messages;         /* raw */
     uint64_t  prints, candles, books;
-    uint64_t  derived;          /* of these four: made anew, found equal */
-    uint64_t  underived;        /* ... of no message or no decoder */
+    uint64_t  carried;          /* quotes, over restarts */
+    uint64_t  derived;          /* of these five: made anew, found equal */
+    uint64_t  underived;        /* ... of no message or no decoder, or carried
+                                   over from what is not on the tape */
     uint64_t  judged;           /* refusals found right */
     uint64_t  first_seq, last_seq;
     int64_t   first_ms, last_ms;

@@ -32,6 +32,7 @@ struct tsd_tape_reader_s {
     uint64_t            ordinal;
     uint8_t             chain[TRD_TAPE_HASH];
     uint8_t             raw_chain[TRD_TAPE_HASH];
+    int64_t             latest_ms;
     uint64_t            counted;
     tsd_tape_at_t       at;
 };
@@ -74,6 +75,7 @@ tsd_tape_open(const char *path, int verify, const char **why)
 
     r->at.chain = r->chain;
     r->at.raw_chain = r->raw_chain;
+    r->at.raw_before = r->walk.head.raw_chain;
 
     return r;
 }
@@ -128,13 +130,12 @@ tsd_tape_seek(tsd_tape_reader_t *r, uint64_t seq, int64_t ms)
     size_t           i;
     tsd_tape_walk_t  walk;
 
-    /* the last file whose successor begins too late */
+    /* the last file before which there is nothing that is asked for */
 
     for (i = 1; i < r->files.n; i++) {
         before = tsd_tape_walk_open(&walk, r->files.paths[i]) == TRD_OK
-                 && (seq == 0 || walk.head.first_seq <= seq)
-                 && (ms == 0 || walk.head.created_ms <= ms)
-                 && (seq != 0 || ms != 0);
+                 && ((seq && walk.head.first_seq <= seq)
+                     || (ms && walk.head.latest_ms < ms));
         tsd_tape_walk_close(&walk);
 
         if (!before) {
@@ -225,6 +226,7 @@ tape_next_file(tsd_tape_reader_t *r)
 
     if (r->at.files > 1
         && (h->ordinal != r->ordinal + 1
+            || h->latest_ms != r->latest_ms
             || memcmp(h->chain, r->chain, TRD_TAPE_HASH) != 0
             || memcmp(h->raw_chain, r->raw_chain, TRD_TAPE_HASH) != 0))
     {
@@ -241,7 +243,8 @@ tape_next_file(tsd_tape_reader_t *r)
         }
     }
 
-    r->ordinal = h->ordinal;
+    r->ordinal = r->at.ordinal = h->ordinal;
+    r->latest_ms = h->latest_ms;
     memcpy(r->chain, h->chain, TRD_TAPE_HASH);
     memcpy(r->raw_chain, h->raw_chain, TRD_TAPE_HASH);
     tsd_tape_chain_head(&r->sha, r->chain, h);
@@ -271,6 +274,7 @@ static trd_rc_t
 tape_verify_block(tsd_tape_reader_t *r)
 {
     uint8_t                  chain[TRD_TAPE_HASH];
+    int64_t                  latest_ms;
     uint32_t                 records, updates;
     trd_rc_t                 rc;
     trd_tape_in_t            in;
@@ -291,12 +295,15 @@ tape_verify_block(tsd_tape_reader_t *r)
     codec = r->codec;
     codec.memory = memory;
     records = updates = 0;
+    latest_ms = r->latest_ms;
     tape_in(r, &in);
 
     while ((rc = trd_tape_decode(&codec, &in, &record)) == TRD_OK) {
         first = records == 0 ? record : first;
         records++;
         updates += record.op == TRD_TAPE_UPDATE;
+        latest_ms = record.received_ms > latest_ms ? record.received_ms
+                                                   : latest_ms;
         tsd_tape_chain(&r->sha, chain, &record);
     }
 
@@ -307,6 +314,7 @@ tape_verify_block(tsd_tape_reader_t *r)
     }
 
     if (records != b->records || updates != b->updates
+        || latest_ms != b->latest_ms
         || (records && (first.seq != b->first_seq
                         || first.received_ms != b->first_ms
                         || codec.seq != b->last_seq
@@ -376,6 +384,7 @@ tsd_tape_read(tsd_tape_reader_t *r, trd_tape_record_t *record)
 
         memcpy(r->raw_chain, r->walk.block.raw_chain, TRD_TAPE_HASH);
         memcpy(r->chain, r->walk.block.chain, TRD_TAPE_HASH);
+        r->latest_ms = r->walk.block.latest_ms;
         r->at.last_message = r->walk.block.last_message;
     }
 

@@ -122,6 +122,7 @@ recover_file(tsd_tape_write_t *w, const char *path)
 
     w->ordinal = walk.head.ordinal;
     w->seq = walk.head.first_seq - 1;
+    w->latest_ms = walk.head.latest_ms;
     memcpy(w->kept, walk.head.chain, TRD_TAPE_HASH);
     memcpy(w->raw_chain, walk.head.raw_chain, TRD_TAPE_HASH);
     tsd_tape_chain_head(&w->sha, w->kept, &walk.head);
@@ -136,6 +137,7 @@ recover_file(tsd_tape_write_t *w, const char *path)
 
         w->seq = walk.block.records ? walk.block.last_seq : w->seq;
         w->message = walk.block.last_message;
+        w->latest_ms = walk.block.latest_ms;
         memcpy(w->kept, walk.block.chain, TRD_TAPE_HASH);
         memcpy(w->raw_chain, walk.block.raw_chain, TRD_TAPE_HASH);
     }
@@ -198,6 +200,7 @@ tsd_tape_recover(tsd_tape_write_t *w)
     tsd_tape_list_free(&files);
 
     if (rc == 0) {
+        tsd_tape_remove_orphans(w);
         tsd_tape_write_reset(w);
     }
 

@@ -140,51 +140,133 @@ tape_codec_begin(tsd_tape_write_t *w)
 }
 
 
-/* Oldest pairs go until a full one more fits in. */
+static uint64_t
+tape_size(const char *path)
+{
+    struct stat  st;
+
+    return stat(path, &st) == 0 ? (uint64_t) st.st_size : 0;
+}
+
+
+static uint64_t
+tape_sizes(const tsd_tape_list_t *list)
+{
+    size_t    i;
+    uint64_t  total;
+
+    for (i = 0, total = 0; i < list->n; i++) {
+        total += tape_size(list->paths[i]);
+    }
+
+    return total;
+}
+
+
+/* "<seq>" or "<seq>_<again>" in tape-<seq>.trt or raw-<seq>.trr: pairs are in
+   its order */
+
+static int
+tape_order(const char *a, const char *b)
+{
+    char   key[2][TSD_TAPE_PATH];
+    char  *at;
+    int    i;
+
+    for (i = 0; i < 2; i++) {
+        at = strrchr(i ? b : a, '/');
+        at = at ? strchr(at, '-') : NULL;
+        (void) snprintf(key[i], sizeof(key[i]), "%s", at ? at + 1 : "");
+        key[i][strcspn(key[i], ".")] = '\0';
+    }
+
+    return strcmp(key[0], key[1]);
+}
+
 
 static void
-tape_make_room(tsd_tape_write_t *w)
+tape_delete(tsd_tape_write_t *w, const char *path)
 {
-    char             raw[TSD_TAPE_PATH], *name;
+    uint64_t  size;
+
+    size = tape_size(path);
+
+    if (unlink(path) == 0) {
+        w->total -= size < w->total ? size : w->total;
+        tsd_log(TSD_LOG_INFO, "tape_deleted", "path=\"%s\" bytes=%llu", path,
+                (unsigned long long) size);
+    }
+}
+
+
+/* Oldest pairs go.  Records first: messages alone claim nothing, while records
+   without theirs could not be proven if we died in between. */
+
+int
+tsd_tape_make_room(tsd_tape_write_t *w, uint64_t more)
+{
+    size_t           i, k;
+    tsd_tape_list_t  files, raws;
+
+    if (w->fd != -1 && w->total + more <= w->options.max_bytes) {
+        return 0;
+    }
+
+    if (tsd_tape_list(&files, w->dir, TRD_TAPE_RECORDS) != 0) {
+        return -1;
+    }
+
+    if (tsd_tape_list(&raws, w->dir, TRD_TAPE_RAW) != 0) {
+        tsd_tape_list_free(&files);
+        return -1;
+    }
+
+    w->total = tape_sizes(&files) + tape_sizes(&raws);
+
+    for (i = 0, k = 0; i < files.n; i++) {
+
+        if (w->total + more <= w->options.max_bytes
+            || (w->fd != -1 && tape_order(files.paths[i], w->path) >= 0))
+        {
+            break;
+        }
+
+        tape_delete(w, files.paths[i]);
+
+        for ( /* void */ ; k < raws.n
+                           && tape_order(raws.paths[k], files.paths[i]) <= 0;
+             k++)
+        {
+            tape_delete(w, raws.paths[k]);
+        }
+    }
+
+    tsd_tape_list_free(&files);
+    tsd_tape_list_free(&raws);
+
+    return w->total + more <= w->options.max_bytes ? 0 : -1;
+}
+
+
+void
+tsd_tape_remove_orphans(tsd_tape_write_t *w)
+{
     size_t           i;
-    uint64_t         total;
-    struct stat      st;
     tsd_tape_list_t  files, raws;
 
     if (tsd_tape_list(&files, w->dir, TRD_TAPE_RECORDS) != 0) {
         return;
     }
 
-    total = w->options.segment_bytes;
+    if (files.n && tsd_tape_list(&raws, w->dir, TRD_TAPE_RAW) == 0) {
 
-    for (i = 0; i < files.n; i++) {
-        total += stat(files.paths[i], &st) == 0 ? (uint64_t) st.st_size : 0;
-    }
-
-    if (tsd_tape_list(&raws, w->dir, TRD_TAPE_RAW) == 0) {
-        for (i = 0; i < raws.n; i++) {
-            total += stat(raws.paths[i], &st) == 0 ? (uint64_t) st.st_size : 0;
+        for (i = 0; i < raws.n
+                    && tape_order(raws.paths[i], files.paths[0]) < 0; i++)
+        {
+            tape_delete(w, raws.paths[i]);
         }
 
         tsd_tape_list_free(&raws);
-    }
-
-    for (i = 0; i < files.n && total > w->options.max_bytes; i++) {
-
-        if (stat(files.paths[i], &st) == 0 && unlink(files.paths[i]) == 0) {
-            total -= (uint64_t) st.st_size;
-            tsd_log(TSD_LOG_INFO, "tape_deleted", "path=\"%s\" bytes=%llu",
-                    files.paths[i], (unsigned long long) st.st_size);
-        }
-
-        /* tape-<seq>.trt: raw-<seq>.trr beside it */
-        name = strrchr(files.paths[i], '/') + strlen("/tape-");
-        (void) snprintf(raw, sizeof(raw), "%s/raw-%.*s.trr", w->dir,
-                        (int) strcspn(name, "."), name);
-
-        if (stat(raw, &st) == 0 && unlink(raw) == 0) {
-            total -= (uint64_t) st.st_size;
-        }
     }
 
     tsd_tape_list_free(&files);
@@ -226,7 +308,8 @@ tsd_tape_write_begin(tsd_tape_write_t *w)
     unsigned         again;
     trd_tape_head_t  h;
 
-    tape_make_room(w);
+    /* if it does not fit in even so, each block is asked again */
+    (void) tsd_tape_make_room(w, w->options.segment_bytes);
 
     memset(&h, 0, sizeof(h));
     h.type = TRD_TAPE_RECORDS;
@@ -234,6 +317,7 @@ tsd_tape_write_begin(tsd_tape_write_t *w)
     h.ordinal = w->ordinal + 1;
     h.first_seq = w->seq + 1;
     h.created_ms = tsd_wall_ms();
+    h.latest_ms = w->latest_ms;
     h.max_jump_bp = w->options.limits.max_jump_bp;
     h.max_future_ms = w->options.limits.max_future_ms;
     memcpy(h.chain, w->kept, TRD_TAPE_HASH);
@@ -285,7 +369,9 @@ tsd_tape_write_begin(tsd_tape_write_t *w)
         w->raw_size = TRD_TAPE_HEAD_SIZE;
     }
 
+    w->blocks = 0;
     w->ordinal = h.ordinal;
+    w->total += w->size + w->raw_size;
     w->stats.segments++;
     w->stats.bytes += w->size + w->raw_size;
     tsd_tape_chain_head(&w->sha, w->kept, &h);

@@ -6,6 +6,10 @@
  * that came from them.  What cannot be written is given up whole, back to the
  * last block on disk: chain and file go on from there, a GAP record says how
  * much is missing.
+ *
+ * A block ends between two messages, never within what one of them brought:
+ * so whatever a crash leaves, each message has all its records, and one that
+ * has not was doctored.
  */
 
 #include <errno.h>
@@ -22,6 +26,7 @@ static void
 tape_block_begin(tsd_tape_write_t *w)
 {
     memset(&w->block, 0, sizeof(w->block));
+    w->block.latest_ms = w->latest_ms;
     w->out.pos = w->rows;
     w->out.end = w->rows + TSD_TAPE_ROWS;
     w->out.digests = w->digests;
@@ -50,6 +55,10 @@ tsd_tape_write_init(tsd_tape_write_t *w, const tsd_tape_options_t *options)
     w->fd = w->raw_fd = -1;
     (void) snprintf(w->dir, sizeof(w->dir), "%s", options->dir);
 
+    /* blocks are small beside files, and files beside all of them */
+    w->raw_limit = options->segment_bytes / 4 < TSD_TAPE_RAW_ROOM
+                   ? (size_t) options->segment_bytes / 4 : TSD_TAPE_RAW_ROOM;
+    w->rows_room = TSD_TAPE_ROWS;
     w->packed_room = ZSTD_compressBound(TSD_TAPE_ROWS);
     w->memory = calloc((size_t) options->n + 1, sizeof(*w->memory));
     w->shapes = calloc(TRD_TAPE_SHAPES, sizeof(*w->shapes));
@@ -83,6 +92,7 @@ tsd_tape_write_free(tsd_tape_write_t *w)
     free(w->digests);
     free(w->raw);
     free(w->packed);
+    free(w->raw_packed);
     ZSTD_freeCCtx(w->zstd);
     tsd_sha_free(&w->sha);
     tsd_sha_free(&w->sha_message);
@@ -132,6 +142,7 @@ tape_append(tsd_tape_write_t *w, int fd, uint64_t *size, const char *path,
 
     free(buf);
     *size += TRD_TAPE_BLOCK_SIZE + rest;
+    w->total += TRD_TAPE_BLOCK_SIZE + rest;
     w->stats.bytes += TRD_TAPE_BLOCK_SIZE + rest;
 
     return 0;
@@ -140,7 +151,7 @@ tape_append(tsd_tape_write_t *w, int fd, uint64_t *size, const char *path,
 
 static int
 tape_pack(tsd_tape_write_t *w, const uint8_t *plain, size_t len,
-    uint32_t *packed)
+    uint8_t **buf, size_t *room, uint32_t *packed)
 {
     size_t  n;
 
@@ -150,19 +161,64 @@ tape_pack(tsd_tape_write_t *w, const uint8_t *plain, size_t len,
         return 0;
     }
 
-    if (tsd_tape_room(&w->packed, &w->packed_room, ZSTD_compressBound(len))
-        != 0)
-    {
+    if (tsd_tape_room(buf, room, ZSTD_compressBound(len)) != 0) {
         return -1;
     }
 
-    n = ZSTD_compressCCtx(w->zstd, w->packed, w->packed_room, plain, len,
-                          TSD_TAPE_LEVEL);
+    n = ZSTD_compressCCtx(w->zstd, *buf, *room, plain, len, TSD_TAPE_LEVEL);
     if (ZSTD_isError(n)) {
         return -1;
     }
 
     *packed = (uint32_t) n;
+
+    return 0;
+}
+
+
+/* Both blocks, packed, and room for them. */
+
+static int
+tape_pack_block(tsd_tape_write_t *w, trd_tape_block_t *b,
+    trd_tape_block_t *raw)
+{
+    uint64_t  need;
+
+    memcpy(b->chain, w->chain, TRD_TAPE_HASH);
+    tsd_sha_end(&w->sha_raw, b->raw_chain);
+    b->last_message = w->message;
+
+    if (w->raw_messages == 0) {
+        memcpy(b->raw_chain, w->raw_chain, TRD_TAPE_HASH);
+    }
+
+    *raw = *b;
+    raw->type = TRD_TAPE_RAW;
+    raw->records = w->raw_messages;
+    raw->updates = 0;
+    raw->plain_len = (uint32_t) w->raw_len;
+
+    b->type = TRD_TAPE_RECORDS;
+    b->plain_len = (uint32_t) (w->out.pos - w->rows);
+    b->digests = (uint32_t) ((w->out.digests - w->digests) / 8);
+
+    if (tape_pack(w, w->raw, w->raw_len, &w->raw_packed, &w->raw_packed_room,
+                  &raw->stored_len) != 0
+        || tape_pack(w, w->rows, b->plain_len, &w->packed, &w->packed_room,
+                     &b->stored_len) != 0)
+    {
+        errno = ENOMEM;
+        tsd_tape_failed(w, "pack", w->path);
+        return -1;
+    }
+
+    need = 2 * TRD_TAPE_BLOCK_SIZE + trd_tape_block_rest(b) + raw->stored_len;
+
+    if (tsd_tape_make_room(w, need) != 0) {
+        errno = EFBIG;
+        tsd_tape_failed(w, "bound", w->path);
+        return -1;
+    }
 
     return 0;
 }
@@ -176,42 +232,25 @@ tape_put_block(tsd_tape_write_t *w)
     uint64_t           raw_size = w->raw_size;
     trd_tape_block_t  *b = &w->block, raw;
 
-    memcpy(b->chain, w->chain, TRD_TAPE_HASH);
-    tsd_sha_end(&w->sha_raw, b->raw_chain);
-    b->last_message = w->message;
-
-    if (w->raw_messages == 0) {
-        memcpy(b->raw_chain, w->raw_chain, TRD_TAPE_HASH);
+    if (tape_pack_block(w, b, &raw) != 0) {
+        return -1;
     }
 
-    if (w->raw_fd != -1 && w->raw_messages) {
-        raw = *b;
-        raw.type = TRD_TAPE_RAW;
-        raw.records = w->raw_messages;
-        raw.updates = 0;
-        raw.digests = 0;
-        raw.plain_len = (uint32_t) w->raw_len;
-
-        if (tape_pack(w, w->raw, w->raw_len, &raw.stored_len) != 0
-            || tape_append(w, w->raw_fd, &w->raw_size, w->raw_path, &raw,
-                           w->packed, NULL)
-               != 0)
-        {
-            return -1;
-        }
-    }
-
-    b->type = TRD_TAPE_RECORDS;
-    b->plain_len = (uint32_t) (w->out.pos - w->rows);
-    b->digests = (uint32_t) ((w->out.digests - w->digests) / 8);
-
-    if (tape_pack(w, w->rows, b->plain_len, &b->stored_len) != 0
-        || tape_append(w, w->fd, &w->size, w->path, b, w->packed, w->digests)
+    if (w->raw_fd != -1 && w->raw_messages
+        && tape_append(w, w->raw_fd, &w->raw_size, w->raw_path, &raw,
+                       w->raw_packed, NULL)
            != 0)
+    {
+        return -1;
+    }
+
+    if (tape_append(w, w->fd, &w->size, w->path, b, w->packed, w->digests)
+        != 0)
     {
         if (w->raw_fd != -1 && w->raw_size != raw_size
             && ftruncate(w->raw_fd, (off_t) raw_size) == 0)
         {
+            w->total -= w->raw_size - raw_size;
             w->raw_size = raw_size;
         }
 
@@ -242,6 +281,8 @@ tsd_tape_write_block(tsd_tape_write_t *w)
             w->failing = 0;
         }
 
+        w->blocks++;
+        w->latest_ms = w->block.latest_ms;
         w->stats.records += w->block.records;
         memcpy(w->kept, w->block.chain, TRD_TAPE_HASH);
         memcpy(w->raw_chain, w->block.raw_chain, TRD_TAPE_HASH);
@@ -256,6 +297,166 @@ tsd_tape_write_block(tsd_tape_write_t *w)
 }
 
 
+static void
+tape_count(tsd_tape_write_t *w, const trd_tape_record_t *r)
+{
+    trd_tape_block_t  *b = &w->block;
+
+    if (b->records == 0) {
+        b->first_seq = r->seq;
+        b->first_ms = r->received_ms;
+    }
+
+    b->records++;
+    b->updates += r->op == TRD_TAPE_UPDATE;
+    b->last_seq = r->seq;
+    b->last_ms = r->received_ms;
+    b->latest_ms = r->received_ms > b->latest_ms ? r->received_ms
+                                                 : b->latest_ms;
+    w->seq = r->seq;
+    tsd_tape_chain(&w->sha, w->chain, r);
+}
+
+
+/* More rows, for a block that cannot be cut yet. */
+
+static int
+tape_more_rows(tsd_tape_write_t *w)
+{
+    size_t    at, room;
+    uint8_t  *p;
+
+    at = (size_t) (w->out.pos - w->rows);
+
+    if ((size_t) (w->out.end - w->out.pos) >= TRD_TAPE_ROW_MAX
+        || at >= TSD_TAPE_ROWS_MAX)
+    {
+        return -1;
+    }
+
+    room = 2 * (at + TRD_TAPE_ROW_MAX);
+
+    if (room > w->rows_room) {
+        p = realloc(w->rows, room);
+        if (p == NULL) {
+            return -1;
+        }
+
+        w->rows = p;
+        w->rows_room = room;
+    }
+
+    w->out.pos = w->rows + at;
+    w->out.end = w->rows + room;
+
+    return 0;
+}
+
+
+static void
+tape_put_record(tsd_tape_write_t *w, const trd_tape_record_t *r)
+{
+    trd_rc_t  rc;
+
+    if (w->fd == -1 && tsd_tape_write_begin(w) != 0) {
+        w->seq = r->seq;
+        w->lost++;
+        w->stats.lost++;
+        return;
+    }
+
+    rc = trd_tape_encode(&w->codec, &w->out, r);
+
+    if (rc == TRD_OVERFLOW && w->raw_messages && r->message == w->message
+        && tape_more_rows(w) == 0)
+    {
+        rc = trd_tape_encode(&w->codec, &w->out, r);
+    }
+
+    if (rc == TRD_OVERFLOW) {
+        tsd_tape_write_block(w);
+
+        if (w->fd == -1 && tsd_tape_write_begin(w) != 0) {
+            rc = TRD_ERROR;
+
+        } else {
+            rc = trd_tape_encode(&w->codec, &w->out, r);
+        }
+    }
+
+    if (rc != TRD_OK) {
+        w->lost++;
+        w->stats.lost++;
+        return;
+    }
+
+    tape_count(w, r);
+}
+
+
+/* What was lost is said before anything else is. */
+
+static void
+tape_put_lost(tsd_tape_write_t *w, int64_t now_ms)
+{
+    uint64_t           lost;
+    trd_tape_record_t  gap;
+
+    if (w->lost == 0) {
+        return;
+    }
+
+    memset(&gap, 0, sizeof(gap));
+    gap.op = TRD_TAPE_GAP;
+    gap.seq = w->seq;
+    gap.received_ms = now_ms;
+    gap.update.id = lost = w->lost;
+    w->lost = 0;
+    tape_put_record(w, &gap);
+
+    /* nothing of ours was lost with it: it is said again */
+    if (w->lost) {
+        w->stats.lost -= w->lost;
+        w->lost = lost;
+    }
+}
+
+
+void
+tsd_tape_write_lost(tsd_tape_write_t *w)
+{
+    tape_put_lost(w, w->block.records ? w->block.last_ms : w->latest_ms);
+}
+
+
+/* Ends the block, and the file, that a message would make too large. */
+
+static void
+tape_cut_before(tsd_tape_write_t *w, const tsd_tape_message_t *m)
+{
+    uint64_t  size;
+
+    size = w->size + w->raw_size + 2 * TRD_TAPE_BLOCK_SIZE
+           + (uint64_t) (w->out.pos - w->rows)
+           + (uint64_t) (w->out.digests - w->digests) + w->raw_len + m->len;
+
+    if (w->fd != -1 && w->options.raw && w->blocks
+        && size > w->options.segment_bytes)
+    {
+        tsd_tape_write_block(w);
+        tsd_tape_write_end(w);
+        return;
+    }
+
+    if ((w->raw_messages && w->raw_len + m->len > w->raw_limit)
+        || w->out.end - w->out.pos < 2 * TRD_TAPE_ROW_MAX
+        || w->out.digests_end - w->out.digests < 64)
+    {
+        tsd_tape_write_block(w);
+    }
+}
+
+
 void
 tsd_tape_write_message(tsd_tape_write_t *w, const tsd_tape_message_t *m,
     const uint8_t *data)
@@ -266,11 +467,8 @@ tsd_tape_write_message(tsd_tape_write_t *w, const tsd_tape_message_t *m,
     tsd_sha_add(&w->sha_message, data, m->len);
     tsd_sha_end(&w->sha_message, hash);
 
-    if (w->raw_messages
-        && w->raw_len + m->len > TSD_TAPE_RAW_ROOM)
-    {
-        tsd_tape_write_block(w);
-    }
+    tape_cut_before(w, m);
+    tape_put_lost(w, m->received_ms);
 
     if (w->fd == -1 && tsd_tape_write_begin(w) != 0) {
         w->lost++;
@@ -312,87 +510,16 @@ tsd_tape_write_message(tsd_tape_write_t *w, const tsd_tape_message_t *m,
 }
 
 
-static void
-tape_count(tsd_tape_write_t *w, const trd_tape_record_t *r)
-{
-    trd_tape_block_t  *b = &w->block;
-
-    if (b->records == 0) {
-        b->first_seq = r->seq;
-        b->first_ms = r->received_ms;
-    }
-
-    b->records++;
-    b->updates += r->op == TRD_TAPE_UPDATE;
-    b->last_seq = r->seq;
-    b->last_ms = r->received_ms;
-    w->seq = r->seq;
-    tsd_tape_chain(&w->sha, w->chain, r);
-}
-
-
-static void
-tape_put_record(tsd_tape_write_t *w, const trd_tape_record_t *r)
-{
-    trd_rc_t  rc;
-
-    if (w->fd == -1 && tsd_tape_write_begin(w) != 0) {
-        w->seq = r->seq;
-        w->lost++;
-        w->stats.lost++;
-        return;
-    }
-
-    rc = trd_tape_encode(&w->codec, &w->out, r);
-
-    if (rc == TRD_OVERFLOW) {
-        tsd_tape_write_block(w);
-
-        if (w->fd == -1 && tsd_tape_write_begin(w) != 0) {
-            rc = TRD_ERROR;
-
-        } else {
-            rc = trd_tape_encode(&w->codec, &w->out, r);
-        }
-    }
-
-    if (rc != TRD_OK) {
-        w->lost++;
-        w->stats.lost++;
-        return;
-    }
-
-    tape_count(w, r);
-}
-
-
 void
 tsd_tape_write_record(tsd_tape_write_t *w, trd_tape_record_t *r)
 {
-    uint64_t           lost;
-    trd_tape_record_t  gap;
-
     if (r->op == TRD_TAPE_GAP) {
         w->lost += r->update.id;
         w->stats.lost += r->update.id;
         return;
     }
 
-    if (w->lost) {
-        memset(&gap, 0, sizeof(gap));
-        gap.op = TRD_TAPE_GAP;
-        gap.seq = w->seq;
-        gap.received_ms = r->received_ms;
-        gap.update.id = lost = w->lost;
-        w->lost = 0;
-        tape_put_record(w, &gap);
-
-        /* nothing of ours was lost with it: it is said again */
-        if (w->lost) {
-            w->stats.lost -= w->lost;
-            w->lost = lost;
-        }
-    }
+    tape_put_lost(w, r->received_ms);
 
     r->digest = r->message && r->message == w->message ? w->digest : 0;
     tape_put_record(w, r);

@@ -12,9 +12,11 @@
 #include "tsd_tape.h"
 #include "tsd_tape_file.h"
 
-#define TSD_TAPE_ROWS      (64U << 10)      /* of a block */
+#define TSD_TAPE_ROWS      (64U << 10)      /* of a block: it is cut, */
+#define TSD_TAPE_ROWS_MAX  (16U << 20)      /* ... but not within what one
+                                               message brought */
 #define TSD_TAPE_DIGESTS   8192
-#define TSD_TAPE_RAW_ROOM  (2U << 20)       /* then a block is cut */
+#define TSD_TAPE_RAW_ROOM  (2U << 20)       /* likewise */
 #define TSD_TAPE_LEVEL     3                /* zstd's: see docs/tape.md for
                                                what others give */
 
@@ -27,10 +29,13 @@ typedef struct {
     char                 raw_path[TSD_TAPE_PATH];
     uint64_t             size;              /* of the file */
     uint64_t             raw_size;
+    uint64_t             blocks;            /* in it */
+    uint64_t             total;             /* of all files */
     uint64_t             ordinal;           /* of the last file */
     uint64_t             seq;               /* newest */
     uint64_t             message;           /* newest */
     uint64_t             digest;            /* of it */
+    int64_t              latest_ms;         /* of all records on disk */
 
     trd_tape_codec_t     codec;
     trd_tape_memory_t   *memory;
@@ -39,13 +44,17 @@ typedef struct {
     trd_tape_block_t     block;             /* being filled */
     trd_tape_out_t       out;
     uint8_t             *rows;
+    size_t               rows_room;
     uint8_t             *digests;
     uint8_t             *raw;
     size_t               raw_len;
     size_t               raw_room;
+    size_t               raw_limit;         /* of raw_len */
     uint32_t             raw_messages;
     uint8_t             *packed;
     size_t               packed_room;
+    uint8_t             *raw_packed;
+    size_t               raw_packed_room;
     ZSTD_CCtx           *zstd;
     tsd_sha_t            sha;               /* of records */
     tsd_sha_t            sha_message;
@@ -75,6 +84,10 @@ void tsd_tape_write_message(tsd_tape_write_t *w, const tsd_tape_message_t *m,
     const uint8_t *data);
 void tsd_tape_write_record(tsd_tape_write_t *w, trd_tape_record_t *r);
 
+/* Says at the end what was lost, if nothing more comes before which it would
+   be said. */
+void tsd_tape_write_lost(tsd_tape_write_t *w);
+
 /* Writes the block that is being filled, if there is anything in it. */
 void tsd_tape_write_block(tsd_tape_write_t *w);
 
@@ -82,6 +95,13 @@ void tsd_tape_write_block(tsd_tape_write_t *w);
 
 /* A new pair of files, whose first record's seq is known.  0, or -1 */
 int tsd_tape_write_begin(tsd_tape_write_t *w);
+
+/* So many bytes more will not pass the bound: the oldest pairs go, if they
+   must.  0, or -1: they would even so. */
+int tsd_tape_make_room(tsd_tape_write_t *w, uint64_t more);
+
+/* Raw files that are older than all files of records: a crash left them. */
+void tsd_tape_remove_orphans(tsd_tape_write_t *w);
 
 /* Ends the files, waits for the disk, and logs the head of the chain. */
 void tsd_tape_write_end(tsd_tape_write_t *w);

@@ -553,7 +553,7 @@ test_tsd_tape_of_another_version(void **state)
     assert_int_equal(tsd_tape_close(t), 0);
     only_file(dir, TRD_TAPE_RECORDS, path);
     data = slurp(path, &len);
-    data[8] = 1;
+    data[8] = 2;
     hash = trd_tape_hash(data, TRD_TAPE_HEAD_SIZE - 8);
 
     for (i = 0; i < 8; i++) {
@@ -562,8 +562,8 @@ test_tsd_tape_of_another_version(void **state)
 
     spit(path, data, len);
     tsd_tape_verify(dir, 0, &v, NULL, NULL);
-    assert_non_null(strstr(v.error, "is of format version 1, this program "
-                                    "reads version 2 only"));
+    assert_non_null(strstr(v.error, "is of format version 2, this program "
+                                    "reads version 3 only"));
 
     memset(&o, 0, sizeof(o));
     o.dir = dir;
