@@ -29,6 +29,10 @@ typedef struct {
     uint32_t  max_future_ms;    /* how far ahead of us a time may be */
 } trd_limits_t;
 
+/* A quote that turned stale is said to be no later than this after, by the
+   clock that it turned stale by, before anything else is looked at. */
+#define TRD_SWEEP_MS  1000
+
 /* what is remembered of an instrument beside its quote */
 typedef struct {
     trd_quote_t  quote;

@@ -115,9 +115,19 @@ market_clock(market_t *m)
         tsd_log(TSD_LOG_WARN, "clock_set", "by_ms=%lld",
                 (long long) (offset - m->clock_offset_ms));
         market_clock_set(m, offset - m->clock_offset_ms);
+        m->swept_ms = 0;
     }
 
     m->clock_offset_ms = offset;
+
+    /*
+     * A process that was stopped hears what came meanwhile before its timers:
+     * what is stale by now says so first, and tapes can be proven by that.
+     */
+
+    if (m->now_ms < m->swept_ms || m->now_ms - m->swept_ms > TRD_SWEEP_MS) {
+        market_sweep(m);
+    }
 }
 
 
@@ -126,9 +136,15 @@ market_clock_set(market_t *m, int64_t by_ms)
 {
     uint32_t  i;
 
-    for (i = 0; m->states && i < m->catalogue->n; i++) {
+    if (m->states == NULL) {
+        return;
+    }
+
+    for (i = 0; i < m->catalogue->n; i++) {
         m->states[i].step_ms += by_ms;
     }
+
+    market_tape_step(m, by_ms);
 }
 
 
@@ -303,6 +319,12 @@ market_sweep(market_t *m)
     uint32_t      i;
     trd_state_t  *s;
 
+    m->swept_ms = m->now_ms;
+
+    if (m->states == NULL) {
+        return;
+    }
+
     for (i = 0; i < m->catalogue->n; i++) {
         s = &m->states[i];
 
@@ -387,6 +409,13 @@ market_carry(market_t *m, const trd_board_t *old)
     const trd_instrument_t  *in;
 
     carried = 0;
+
+    /* on the tape there are newer ones: that board is of another directory,
+       or what a disk kept of it */
+
+    if (m->tape_ahead) {
+        return 0;
+    }
 
     for (i = 0; i < m->catalogue->n; i++) {
         in = &m->catalogue->instruments[i];

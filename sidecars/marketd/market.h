@@ -34,6 +34,7 @@ typedef struct market_s {
                                                kept by market_clock() */
     int64_t                  now_us;        /* CLOCK_MONOTONIC, likewise */
     int64_t                  clock_offset_ms;   /* wall - monotonic */
+    int64_t                  swept_ms;      /* now_ms of the last sweep */
     int                      virtual_clock;
     uint32_t                *by_symbol;     /* hash of exchange symbols */
     uint32_t                 symbol_mask;
@@ -42,6 +43,7 @@ typedef struct market_s {
     tsd_tape_t              *tape;          /* NULL: off */
     uint64_t                 tape_seq;      /* the board's at its start */
     int                      tape_begun;
+    int                      tape_ahead;    /* of the board before this one */
     int                      own_sweep;     /* the source sweeps */
 } market_t;
 
@@ -53,7 +55,8 @@ int market_init(market_t *m, const marketd_config_t *config,
     const catalogue_t *catalogue);
 void market_free(market_t *m);
 
-/* Reads the clock; once a batch of messages is enough.  A source that runs on
+/* Reads the clock; once a batch of messages is enough.  Sweeps if the last one
+   is longer ago than TRD_SWEEP_MS.  A source that runs on
    virtual time calls market_set_clock() instead, and marks are judged by it. */
 void market_clock(market_t *m);
 void market_set_clock(market_t *m, int64_t now_ms);

@@ -40,7 +40,9 @@ market_tape_open(market_t *m)
 
     /* a seq is never given out twice, even if the board was lost */
 
-    if (seq > m->writer.seq) {
+    m->tape_ahead = seq > m->writer.seq;
+
+    if (m->tape_ahead) {
         m->writer.seq = seq;
         atomic_store(&m->writer.header->seq, seq);
     }
@@ -223,6 +225,23 @@ market_tape_carry(market_t *m, uint32_t instrument)
     u->volume_e8 = q->volume_e8;
     u->quote_volume_e8 = q->quote_volume_e8;
     u->exchange_ms = q->exchange_ms;
+    tsd_tape_put(m->tape, &r);
+}
+
+
+void
+market_tape_step(market_t *m, int64_t by_ms)
+{
+    trd_tape_record_t  r;
+
+    if (m->tape == NULL) {
+        return;
+    }
+
+    memset(&r, 0, sizeof(r));
+    market_tape_begin(m, &r, TRD_TAPE_STEP, 0);
+    r.source = TRD_SOURCE_NONE;
+    r.update.id = (uint64_t) by_ms;
     tsd_tape_put(m->tape, &r);
 }
 

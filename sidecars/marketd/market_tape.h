@@ -28,6 +28,9 @@ void market_tape_update(market_t *m, uint32_t instrument,
 void market_tape_event(market_t *m, trd_tape_op_t op, uint32_t instrument,
     trd_source_t source);
 
+/* The clock was set, forward if positive. */
+void market_tape_step(market_t *m, int64_t by_ms);
+
 /* The quote that was just carried over. */
 void market_tape_carry(market_t *m, uint32_t instrument);
 

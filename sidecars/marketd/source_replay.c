@@ -298,6 +298,10 @@ replay_record(replay_t *rp)
         rp->lost += r->update.id;
         return 0;
 
+    case TRD_TAPE_STEP:
+        market_clock_set(s->market, (int64_t) r->update.id);
+        return 0;
+
     case TRD_TAPE_CLOCK:
         series_clock(s->market);
         return 0;

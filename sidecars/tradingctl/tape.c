@@ -26,7 +26,7 @@ typedef struct {
 
 static const char *const  tape_ops[TRD_TAPE_OP_N] = {
     "update", "stale", "reconnected", "start", "carry", "gap", "print",
-    "candle", "book", "broken", "clock"
+    "candle", "book", "broken", "clock", "step"
 };
 
 static const char *const  tape_kinds[TRD_TAPE_KINDS] = {
@@ -239,7 +239,8 @@ tape_print(const trd_tape_record_t *r, const tsd_tape_at_t *at)
     trd_write_lit(&w, "\"");
 
     if (r->op != TRD_TAPE_RECONNECTED && r->op != TRD_TAPE_START
-        && r->op != TRD_TAPE_GAP && r->op != TRD_TAPE_CLOCK)
+        && r->op != TRD_TAPE_GAP && r->op != TRD_TAPE_CLOCK
+        && r->op != TRD_TAPE_STEP)
     {
         trd_write_lit(&w, ",\"symbol\":");
         trd_write_json_str(&w, at->instruments[r->instrument].symbol,
@@ -309,6 +310,11 @@ tape_print(const trd_tape_record_t *r, const tsd_tape_at_t *at)
     if (u->exchange_ms) {
         trd_write_lit(&w, ",\"timestamp\":");
         trd_write_time(&w, u->exchange_ms);
+    }
+
+    if (r->op == TRD_TAPE_STEP) {
+        trd_write_lit(&w, ",\"set_by_ms\":");
+        trd_write_i64(&w, (int64_t) u->id);
     }
 
     if (r->op == TRD_TAPE_GAP) {
@@ -395,13 +401,15 @@ tape_verify(const tape_call_t *call)
     (void) printf(call->json
                   ? "{\"ok\":%s,\"files\":%llu,\"blocks\":%llu,"
                     "\"records\":%llu,\"updates\":%llu,\"prints\":%llu,"
-                    "\"candles\":%llu,\"books\":%llu,\"lost\":%llu,"
+                    "\"candles\":%llu,\"books\":%llu,"
+                    "\"carried\":%llu,\"lost\":%llu,"
                     "\"messages\":%llu,\"derived\":%llu,\"underived\":%llu,"
                     "\"refused\":%llu,\"first_seq\":%llu,\"last_seq\":%llu,"
                     "\"head\":\"%s\",\"error\":"
                   : "%s\nfiles     %llu\nblocks    %llu\nrecords   %llu\n"
                     "updates   %llu\nprints    %llu\ncandles   %llu\n"
-                    "books     %llu\nlost      %llu\nmessages  %llu\n"
+                    "books     %llu\ncarried   %llu\nlost      %llu\n"
+                    "messages  %llu\n"
                     "derived   %llu\nunderived %llu\nrefused   %llu\n"
                     "seq       %llu .. %llu\nhead      %s\n",
                   call->json ? v.rc == TRD_OK ? "true" : "false"
@@ -413,6 +421,7 @@ tape_verify(const tape_call_t *call)
                   (unsigned long long) v.prints,
                   (unsigned long long) v.candles,
                   (unsigned long long) v.books,
+                  (unsigned long long) v.carried,
                   (unsigned long long) v.lost,
                   (unsigned long long) v.messages,
                   (unsigned long long) v.derived,

@@ -17,6 +17,7 @@
 #include "market_fixture.h"
 #include "trd_quote_json.h"
 #include "trd_signal.h"
+#include "tsd_log.h"
 
 #define E8  TRD_E8
 
@@ -376,6 +377,11 @@ test_carry_damaged(void **state)
     atomic_store(&slot[1].version, 7);
     ((trd_instrument_t *) (uintptr_t) old.b.instruments)[2].source = 200;
 
+    /* nothing of a board that the tape went on without */
+    f.m.tape_ahead = 1;
+    assert_int_equal(market_carry(&f.m, &old.b), 0);
+    f.m.tape_ahead = 0;
+
     assert_int_equal(market_carry(&f.m, &old.b), 1);
     assert_int_equal(f.m.states[3].quote.last_e8, 100 * E8);
     market_fixture_stop(&old);
@@ -412,6 +418,38 @@ test_clock_set(void **state)
     market_set_clock(&f.m, f.m.now_ms
                            + f.catalogue.instruments[0].stale_after_ms + 1);
     market_sweep(&f.m);
+    assert_int_equal(f.m.states[0].quote.stale, 1);
+    market_fixture_stop(&f);
+}
+
+
+/* who was stopped hears messages before its timers: stale comes first */
+
+static void
+test_clock_sweeps_what_is_due(void **state)
+{
+    market_fixture_t  f;
+
+    (void) state;
+    fixture_up(&f, 1);
+    assert_int_equal(put(&f, 0, 100 * E8, 90 * E8), TRD_REFUSED_NOT);
+    f.m.virtual_clock = 0;
+    f.m.clock_offset_ms = 0;
+    f.m.swept_ms = tsd_wall_ms();
+    f.m.states[0].quote.received_ms = f.m.swept_ms - 3600000;
+    market_clock(&f.m);
+    assert_int_equal(f.m.states[0].quote.stale, 0);
+
+    f.m.swept_ms -= TRD_SWEEP_MS + 1;
+    market_clock(&f.m);
+    assert_int_equal(f.m.states[0].quote.stale, 1);
+    assert_int_equal(f.m.swept_ms, f.m.now_ms);
+
+    /* and a clock that goes back is no reason to wait */
+    f.m.states[0].quote.stale = 0;
+    f.m.clock_offset_ms = 0;
+    f.m.swept_ms = tsd_wall_ms() + 5000;
+    market_clock(&f.m);
     assert_int_equal(f.m.states[0].quote.stale, 1);
     market_fixture_stop(&f);
 }
@@ -523,6 +561,7 @@ main(void)
         cmocka_unit_test(test_carry),
         cmocka_unit_test(test_carry_damaged),
         cmocka_unit_test(test_clock_set),
+        cmocka_unit_test(test_clock_sweeps_what_is_due),
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_reconnected),
         cmocka_unit_test(test_signal_vanishes)
