@@ -14,6 +14,7 @@
 #include "trd_tape_series.h"
 #include "tsd_tape_derive.h"
 #include "tsd_tape_derive_book.h"
+#include "tsd_tape_derive_kept.h"
 
 #define DERIVE_LEVELS   16384           /* of a message, as marketd's */
 #define DERIVE_CANDLES  1000
@@ -26,10 +27,16 @@ typedef struct {
 } derive_shadow_t;
 
 struct tsd_tape_derive_s {
-    tsd_tape_at_t              at;
+    tsd_tape_at_t              at;              /* its instruments are ours */
     derive_shadow_t           *shadow;          /* one an instrument */
     uint32_t                   n;
     int                        judging;
+    tsd_derive_kept_t          kept;            /* of the run before */
+    int                        keeping;         /* a START is to use it */
+    int                        carrying;        /* after a START, until more */
+    int64_t                    swept_ms;
+    uint32_t                   silent;          /* whose silence is not told
+                                                   of; n: nobody's */
     tsd_tape_expected_t       *expected;
     size_t                     nexpected;
     uint64_t                   refusals;
@@ -90,6 +97,8 @@ tsd_tape_derive_free(tsd_tape_derive_t *d)
 {
     if (d) {
         derive_forget(d);
+        tsd_derive_kept_free(&d->kept);
+        free((void *) d->at.instruments);
         free(d->shadow);
         free(d->expected);
         free(d->levels);
@@ -99,20 +108,62 @@ tsd_tape_derive_free(tsd_tape_derive_t *d)
 }
 
 
+/* What is known, for what the next run carries over. */
+
+static int
+derive_keep(tsd_tape_derive_t *d)
+{
+    uint32_t  i;
+
+    if (tsd_derive_kept_begin(&d->kept, d->judging ? d->n : 0) != 0) {
+        return -1;
+    }
+
+    for (i = 0; d->judging && i < d->n; i++) {
+        tsd_derive_kept_add(&d->kept, &d->at.instruments[i],
+                            &d->shadow[i].state.quote);
+    }
+
+    d->keeping = 1;
+
+    return 0;
+}
+
+
 int
 tsd_tape_derive_file(tsd_tape_derive_t *d, const tsd_tape_at_t *at)
 {
-    d->at = *at;
+    int                same;
+    size_t             size;
+    trd_instrument_t  *own;
 
-    if (d->shadow && d->n == at->n) {
-        return 0;
-    }
+    size = at->n * sizeof(*own);
+    same = d->shadow && d->n == at->n
+           && memcmp(d->at.instruments, at->instruments, size) == 0;
 
     /* a catalogue changes with a start only, and that begins anew */
 
+    if (d->shadow && !same && derive_keep(d) != 0) {
+        return -1;
+    }
+
+    own = malloc(size + 1);
+    if (own == NULL) {
+        return -1;
+    }
+
+    memcpy(own, at->instruments, size);
+    free((void *) d->at.instruments);
+    d->at = *at;
+    d->at.instruments = own;
+
+    if (same) {
+        return 0;
+    }
+
     derive_forget(d);
     free(d->shadow);
-    d->n = 0;
+    d->n = d->silent = 0;
     d->judging = 0;
     d->shadow = calloc((size_t) at->n + 1, sizeof(*d->shadow));
 
@@ -120,7 +171,7 @@ tsd_tape_derive_file(tsd_tape_derive_t *d, const tsd_tape_at_t *at)
         return -1;
     }
 
-    d->n = at->n;
+    d->n = d->silent = at->n;
 
     return 0;
 }
@@ -133,14 +184,59 @@ tsd_tape_derive_judges(const tsd_tape_derive_t *d)
 }
 
 
-void
-tsd_tape_derive_doubt(tsd_tape_derive_t *d)
+const trd_instrument_t *
+tsd_tape_derive_instrument(const tsd_tape_derive_t *d, uint32_t i)
 {
-    d->judging = 0;
+    return &d->at.instruments[i];
+}
+
+
+int
+tsd_tape_derive_start(tsd_tape_derive_t *d, int whole, int64_t last_ms)
+{
+    if (!d->keeping && derive_keep(d) != 0) {
+        return -1;
+    }
+
+    d->kept.whole = whole;
+    d->kept.last_ms = last_ms;
+    d->keeping = 0;
+    derive_forget(d);
+    d->judging = d->carrying = 1;
+
+    return 0;
 }
 
 
 /* ---- what a message brings */
+
+/* As marketd's sweep, once a second: nobody was silent without being told. */
+
+uint32_t
+tsd_tape_derive_silent(tsd_tape_derive_t *d, int64_t ms)
+{
+    uint32_t  i;
+
+    if (!d->judging || d->silent != d->n
+        || (ms >= d->swept_ms && ms - d->swept_ms < TRD_SWEEP_MS))
+    {
+        return d->silent;
+    }
+
+    d->swept_ms = ms;
+
+    for (i = 0; i < d->n; i++) {
+        if (tsd_derive_silent(&d->shadow[i].state, &d->at.instruments[i],
+                              ms))
+        {
+            d->silent = i;
+            break;
+        }
+    }
+
+    return d->silent;
+}
+
 
 static uint32_t
 derive_find(const tsd_tape_derive_t *d, const char *symbol, size_t len)
@@ -198,6 +294,12 @@ derive_judge(tsd_tape_derive_t *d, uint32_t i, const trd_update_t *u)
 
     if (!d->judging) {
         return TRD_REFUSED_NOT;
+    }
+
+    if (tsd_derive_silent(&d->shadow[i].state, &d->at.instruments[i],
+                          d->message->received_ms))
+    {
+        d->silent = i;
     }
 
     refused = trd_apply(&d->shadow[i].state, u, &d->at.limits,
@@ -484,6 +586,7 @@ tsd_tape_derive_message(tsd_tape_derive_t *d, const tsd_tape_message_t *m,
     trd_rc_t  rc;
 
     d->message = m;
+    d->keeping = d->carrying = 0;
     d->data = data;
     d->nexpected = 0;
     d->refusals = 0;
@@ -525,16 +628,37 @@ tsd_tape_derive_message(tsd_tape_derive_t *d, const tsd_tape_message_t *m,
 
 /* ---- what else there is on the tape */
 
-static void
-derive_carry(trd_state_t *s, const trd_update_t *u)
+trd_rc_t
+tsd_tape_derive_carry(tsd_tape_derive_t *d, const trd_tape_record_t *r)
 {
-    s->quote.has = u->has;
-    s->quote.last_e8 = u->last_e8;
-    s->quote.bid_e8 = u->bid_e8;
-    s->quote.ask_e8 = u->ask_e8;
-    s->quote.received_ms = (int64_t) u->id;
-    s->quote.stale = 1;
-    s->trade_ms = s->day_ms = u->exchange_ms;
+    int           again;
+    trd_rc_t      rc;
+    trd_state_t  *s = &d->shadow[r->instrument].state;
+
+    again = !d->carrying || s->quote.has;
+    rc = TRD_AGAIN;
+
+    if (d->judging && !trd_source_simulated(r->source)) {
+        rc = again ? TRD_ERROR
+                   : tsd_derive_kept_check(&d->kept,
+                                           &d->at.instruments[r->instrument],
+                                           r);
+    }
+
+    tsd_derive_carried(s, r);
+
+    return rc;
+}
+
+
+void
+tsd_tape_derive_remembered(tsd_tape_derive_t *d, const trd_tape_record_t *r,
+    uint32_t remembered)
+{
+    if (d->judging && remembered) {
+        tsd_derive_remembered(&d->shadow[r->instrument].state, &r->update,
+                              remembered);
+    }
 }
 
 
@@ -547,13 +671,12 @@ tsd_tape_derive_event(tsd_tape_derive_t *d, const trd_tape_record_t *r)
 
     switch (r->op) {
 
-    case TRD_TAPE_START:
-        derive_forget(d);
-        d->judging = 1;
-        break;
+    case TRD_TAPE_STEP:
+        for (i = 0; i < d->n; i++) {
+            d->shadow[i].state.step_ms += (int64_t) r->update.id;
+        }
 
-    case TRD_TAPE_CARRY:
-        derive_carry(&s->state, &r->update);
+        d->swept_ms = r->received_ms;
         break;
 
     case TRD_TAPE_RECONNECTED:
@@ -587,7 +710,8 @@ tsd_tape_derive_event(tsd_tape_derive_t *d, const trd_tape_record_t *r)
         break;
 
     case TRD_TAPE_GAP:
-        d->judging = 0;
+        d->judging = d->keeping = 0;
+        tsd_derive_kept_free(&d->kept);
 
         for (i = 0; i < d->n; i++) {
             tsd_derive_book_free(d->shadow[i].book);

@@ -48,23 +48,60 @@ raw_corrupt(tsd_tape_raw_t *r, const char *why)
 
 
 static trd_rc_t
-raw_next_file(tsd_tape_raw_t *r)
+raw_open(tsd_tape_raw_t *r)
 {
     const trd_tape_head_t  *h = &r->walk.head;
 
-    tsd_tape_walk_close(&r->walk);
-    r->open = 0;
+    do {
+        tsd_tape_walk_close(&r->walk);
+        r->open = 0;
 
-    if (r->next == r->files.n) {
-        return TRD_NOT_FOUND;
+        if (r->next == r->files.n) {
+            return TRD_NOT_FOUND;
+        }
+
+        r->path = r->files.paths[r->next++];
+
+        if (tsd_tape_walk_open(&r->walk, r->path) != TRD_OK) {
+
+            /* being made, or left so by a crash */
+            if (r->next == r->files.n && r->walk.fd != -1
+                && r->walk.size < TRD_TAPE_HEAD_SIZE)
+            {
+                r->torn = 1;
+                return TRD_NOT_FOUND;
+            }
+
+            return raw_corrupt(r, r->walk.why);
+        }
+
+        if (h->type != TRD_TAPE_RAW) {
+            return raw_corrupt(r, "has no sound head");
+        }
+
+        /* records are deleted first: messages without any claim nothing */
+    } while (h->ordinal < r->first);
+
+    r->pending = 1;
+
+    return TRD_OK;
+}
+
+
+static trd_rc_t
+raw_next_file(tsd_tape_raw_t *r, uint64_t ordinal)
+{
+    trd_rc_t                rc;
+    const trd_tape_head_t  *h = &r->walk.head;
+
+    rc = r->pending ? TRD_OK : raw_open(r);
+
+    if (rc != TRD_OK) {
+        return rc;
     }
 
-    r->path = r->files.paths[r->next++];
-
-    if (tsd_tape_walk_open(&r->walk, r->path) != TRD_OK
-        || h->type != TRD_TAPE_RAW)
-    {
-        return raw_corrupt(r, "has no sound head");
+    if (h->ordinal > ordinal) {
+        return TRD_AGAIN;
     }
 
     /* without TAPE_RAW for a while there are files missing: a new chain */
@@ -77,6 +114,7 @@ raw_next_file(tsd_tape_raw_t *r)
     memcpy(r->chain, h->raw_chain, TRD_TAPE_HASH);
     r->ordinal = h->ordinal;
     r->chained = 1;
+    r->pending = 0;
     r->open = 1;
 
     return TRD_OK;
@@ -84,7 +122,7 @@ raw_next_file(tsd_tape_raw_t *r)
 
 
 static trd_rc_t
-raw_next_block(tsd_tape_raw_t *r)
+raw_next_block(tsd_tape_raw_t *r, uint64_t ordinal)
 {
     trd_rc_t  rc;
 
@@ -101,7 +139,8 @@ raw_next_block(tsd_tape_raw_t *r)
             return raw_corrupt(r, r->walk.why);
         }
 
-        rc = raw_next_file(r);
+        r->torn |= rc == TRD_AGAIN;
+        rc = raw_next_file(r, ordinal);
 
         if (rc != TRD_OK) {
             return rc;
@@ -132,14 +171,14 @@ raw_number(const uint8_t *p, unsigned bytes)
 
 
 trd_rc_t
-tsd_tape_raw_read(tsd_tape_raw_t *r)
+tsd_tape_raw_read(tsd_tape_raw_t *r, uint64_t number, uint64_t ordinal)
 {
     uint8_t              hash[TRD_TAPE_HASH];
     trd_rc_t             rc;
     tsd_tape_message_t  *m = &r->message;
 
     while (!r->open || r->pos == r->end) {
-        rc = raw_next_block(r);
+        rc = raw_next_block(r, ordinal);
 
         if (rc != TRD_OK) {
             return rc;
@@ -148,6 +187,10 @@ tsd_tape_raw_read(tsd_tape_raw_t *r)
 
     if (r->end - r->pos < TSD_TAPE_MESSAGE_SIZE) {
         return raw_corrupt(r, "has a malformed block");
+    }
+
+    if (raw_number(r->pos + 8, 8) > number) {
+        return TRD_AGAIN;
     }
 
     m->len = (uint32_t) raw_number(r->pos, 4);

@@ -14,6 +14,9 @@ typedef struct {
     tsd_tape_list_t     files;
     size_t              next;
     int                 open;
+    int                 pending;            /* the walk is of a later file */
+    int                 torn;               /* the last ends within a block */
+    uint64_t            first;              /* ordinal; before it are orphans */
     tsd_tape_walk_t     walk;
     const uint8_t      *pos;
     const uint8_t      *end;
@@ -35,10 +38,12 @@ int tsd_tape_raw_open(tsd_tape_raw_t *r, const char *path);
 void tsd_tape_raw_close(tsd_tape_raw_t *r);
 
 /*
- * The next message.  TRD_NOT_FOUND at the end, TRD_CORRUPT (see why).  data
+ * The next message, up to a number, of files up to an ordinal.  TRD_NOT_FOUND
+ * at the end, TRD_AGAIN if the next is beyond, TRD_CORRUPT (see why).  data
  * is valid until the next call.  When the last message of a block was read,
  * `chain` is the raw chain after it.
  */
-trd_rc_t tsd_tape_raw_read(tsd_tape_raw_t *r) TRD_MUST_CHECK;
+trd_rc_t tsd_tape_raw_read(tsd_tape_raw_t *r, uint64_t number,
+    uint64_t ordinal) TRD_MUST_CHECK;
 
 #endif /* TSD_TAPE_RAW_H */

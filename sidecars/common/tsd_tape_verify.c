@@ -10,6 +10,9 @@
  * A tape whose beginning was deleted lacks what the judge must know, until a
  * START record: to there all is derived, but what was refused is taken on
  * trust.
+ *
+ * Messages are read no further than records are, file by file: what belongs
+ * to a run is judged with its dictionary and by what it knew.
  */
 
 #include <errno.h>
@@ -36,8 +39,13 @@ typedef struct {
     const tsd_tape_expected_t  *expected;       /* of raw.message */
     size_t                      nexpected;
     size_t                      taken;
-    int                         ended;          /* no more raw messages */
+    uint32_t                    derive_n;       /* instruments in it */
     uint64_t                    file;
+    uint64_t                    upto;           /* ordinal of raw files that
+                                                   may be read */
+    uint64_t                    before_seq;     /* of the record before */
+    int64_t                     before_ms;
+    int                         live;           /* it is being written */
 } verify_t;
 
 static const char *const  verify_ops[TRD_TAPE_OP_N] = {
@@ -64,26 +72,6 @@ verify_fail(verify_t *y, const char *fmt, ...)
 }
 
 
-/* Another file may have another dictionary. */
-
-static int
-verify_file(verify_t *y)
-{
-    if (y->at.files == y->file) {
-        return 0;
-    }
-
-    y->file = y->at.files;
-
-    if (tsd_tape_derive_file(y->derive, &y->at) != 0) {
-        verify_fail(y, "no memory");
-        return -1;
-    }
-
-    return 0;
-}
-
-
 /* What the message that was just read must have brought and has not. */
 
 static int
@@ -98,9 +86,28 @@ verify_left_out(verify_t *y)
     verify_fail(y, "message %llu: %s %s was left out, \"%s\"",
                 (unsigned long long) y->raw.message.number,
                 e->op == TRD_TAPE_UPDATE ? "an" : "a", verify_ops[e->op],
-                y->at.instruments[e->instrument].exchange_symbol);
+                tsd_tape_derive_instrument(y->derive, e->instrument)
+                ->exchange_symbol);
 
     return 1;
+}
+
+
+/* Should a quote have turned stale by now? */
+
+static void
+verify_silent(verify_t *y, int64_t ms, uint64_t message)
+{
+    uint32_t  i;
+
+    i = tsd_tape_derive_silent(y->derive, ms);
+
+    if (i != y->derive_n) {
+        verify_fail(y, "message %llu: by then \"%s\" was stale, and nothing "
+                    "says so", (unsigned long long) message,
+                    tsd_tape_derive_instrument(y->derive, i)
+                    ->exchange_symbol);
+    }
 }
 
 
@@ -110,32 +117,95 @@ verify_left_out(verify_t *y)
 static void
 verify_advance(verify_t *y, uint64_t number)
 {
-    trd_rc_t  rc;
-    uint64_t  refused;
+    trd_rc_t                   rc;
+    uint64_t                   refused;
+    const tsd_tape_message_t  *m = &y->raw.message;
 
-    while (y->v->rc == TRD_OK && y->raw.message.number < number && !y->ended) {
+    while (y->v->rc == TRD_OK && m->number < number) {
 
         if (verify_left_out(y)) {
             return;
         }
 
-        rc = tsd_tape_raw_read(&y->raw);
+        rc = tsd_tape_raw_read(&y->raw, number, y->upto);
+
+        if (rc == TRD_NOT_FOUND || rc == TRD_AGAIN) {
+            return;
+        }
+
         y->nexpected = y->taken = 0;
 
-        if (rc == TRD_NOT_FOUND) {
-            y->ended = 1;
-
-        } else if (rc != TRD_OK) {
+        if (rc != TRD_OK) {
             verify_fail(y, "%s %s", y->raw.path, y->raw.why);
-
-        } else {
-            y->v->messages++;
-            y->expected = tsd_tape_derive_message(y->derive, &y->raw.message,
-                                                  y->raw.data, &y->nexpected,
-                                                  &refused);
-            y->v->judged += refused;
+            return;
         }
+
+        y->v->messages++;
+        verify_silent(y, m->received_ms, m->number);
+        y->expected = tsd_tape_derive_message(y->derive, m, y->raw.data,
+                                              &y->nexpected, &refused);
+        y->v->judged += refused;
+        verify_silent(y, m->received_ms, m->number);
     }
+}
+
+
+/*
+ * No file up to an ordinal holds more: whatever messages are left of them must
+ * have been refused, and all of them those that the tape says there were.
+ */
+
+static void
+verify_files_end(verify_t *y, uint64_t ordinal, const uint8_t *chain)
+{
+    y->upto = ordinal;
+    verify_advance(y, UINT64_MAX);
+
+    if (y->v->rc != TRD_OK || verify_left_out(y)) {
+        return;
+    }
+
+    y->nexpected = y->taken = 0;
+
+    if (y->raw.ordinal == ordinal
+        && memcmp(y->raw.chain, chain, TRD_TAPE_HASH) != 0)
+    {
+        verify_fail(y, "messages up to %llu are not those recorded",
+                    (unsigned long long) y->raw.message.number);
+    }
+}
+
+
+/* Another file may have another dictionary. */
+
+static int
+verify_file(verify_t *y)
+{
+    if (y->at.files == y->file) {
+        return 0;
+    }
+
+    if (y->file) {
+        verify_files_end(y, y->at.ordinal - 1, y->at.raw_before);
+
+    } else {
+        y->raw.first = y->at.ordinal;
+    }
+
+    if (y->v->rc != TRD_OK) {
+        return -1;
+    }
+
+    y->file = y->at.files;
+    y->upto = y->at.ordinal;
+    y->derive_n = y->at.n;
+
+    if (tsd_tape_derive_file(y->derive, &y->at) != 0) {
+        verify_fail(y, "no memory");
+        return -1;
+    }
+
+    return 0;
 }
 
 
@@ -199,7 +269,7 @@ verify_derive(verify_t *y, const trd_tape_record_t *r)
     }
 
     /* what was lost before a gap is not looked for */
-    if (y->raw.message.number > r->message && y->at.lost
+    if (y->raw.message.number != r->message && y->at.lost
         && !tsd_tape_derive_judges(y->derive))
     {
         y->v->underived++;
@@ -213,10 +283,17 @@ verify_derive(verify_t *y, const trd_tape_record_t *r)
         return;
     }
 
-    if (y->raw.digest != r->digest
-        || y->raw.message.received_ms > r->received_ms)
-    {
+    if (y->raw.digest != r->digest) {
         verify_fail(y, "seq %llu: raw message %llu is another one",
+                    (unsigned long long) r->seq,
+                    (unsigned long long) r->message);
+        return;
+    }
+
+    /* the clock is read before a message is, and not again within it */
+
+    if (y->raw.message.received_ms != r->received_ms) {
+        verify_fail(y, "seq %llu: it was not received when message %llu was",
                     (unsigned long long) r->seq,
                     (unsigned long long) r->message);
         return;
@@ -243,8 +320,75 @@ verify_derive(verify_t *y, const trd_tape_record_t *r)
         return;
     }
 
+    tsd_tape_derive_remembered(y->derive, r,
+                               y->expected[y->taken].remembered);
     y->taken++;
     y->v->derived++;
+}
+
+
+static void
+verify_carry(verify_t *y, const trd_tape_record_t *r)
+{
+    switch (tsd_tape_derive_carry(y->derive, r)) {
+
+    case TRD_OK:
+        y->v->derived++;
+        break;
+
+    case TRD_AGAIN:
+        y->v->underived++;
+        break;
+
+    default:
+        verify_fail(y, "seq %llu: what was carried over of \"%s\" is not "
+                    "what was known", (unsigned long long) r->seq,
+                    y->at.instruments[r->instrument].exchange_symbol);
+        break;
+    }
+}
+
+
+/* With the last message before it, what it brought is over: all of it was
+   written with it, or nothing. */
+
+static void
+verify_start(verify_t *y, const trd_tape_record_t *r)
+{
+    if (verify_left_out(y)) {
+        return;
+    }
+
+    y->nexpected = y->taken = 0;
+
+    if (tsd_tape_derive_start(y->derive, y->before_seq == r->seq,
+                              y->before_ms)
+        != 0)
+    {
+        verify_fail(y, "no memory");
+    }
+}
+
+
+static void
+verify_event(verify_t *y, const trd_tape_record_t *r)
+{
+    const char  *why;
+
+    if (r->op == TRD_TAPE_CLOCK) {
+        verify_silent(y, r->received_ms, r->message);
+    }
+
+    why = tsd_tape_derive_event(y->derive, r);
+
+    if (why) {
+        verify_fail(y, "seq %llu: \"%s\" %s", (unsigned long long) r->seq,
+                    y->at.instruments[r->instrument].exchange_symbol, why);
+    }
+
+    if (r->op == TRD_TAPE_GAP) {
+        y->nexpected = y->taken = 0;
+    }
 }
 
 
@@ -279,20 +423,14 @@ verify_book(verify_t *y, const trd_tape_record_t *r)
 static void
 verify_raw(verify_t *y, const trd_tape_record_t *r)
 {
-    const char  *why;
-
-    /* what is left of the marketd before had another catalogue, perhaps */
-    if (r->op == TRD_TAPE_START) {
-        tsd_tape_derive_doubt(y->derive);
-    }
-
     verify_advance(y, r->message);
 
     if (y->v->rc != TRD_OK) {
         return;
     }
 
-    if ((trd_tape_from(r->op) || r->op == TRD_TAPE_BOOK)
+    if ((trd_tape_from(r->op) || r->op == TRD_TAPE_BOOK
+         || r->op == TRD_TAPE_CARRY)
         && r->source != y->at.instruments[r->instrument].source)
     {
         verify_fail(y, "seq %llu: source %s is not that of \"%s\"",
@@ -305,20 +443,17 @@ verify_raw(verify_t *y, const trd_tape_record_t *r)
     } else if (r->op == TRD_TAPE_BOOK) {
         verify_book(y, r);
 
+    } else if (r->op == TRD_TAPE_CARRY) {
+        verify_carry(y, r);
+
+    } else if (r->op == TRD_TAPE_START) {
+        verify_start(y, r);
+
     } else {
-        why = tsd_tape_derive_event(y->derive, r);
-
-        if (why) {
-            verify_fail(y, "seq %llu: \"%s\" %s", (unsigned long long) r->seq,
-                        y->at.instruments[r->instrument].exchange_symbol, why);
-        }
-
-        if (r->op == TRD_TAPE_GAP) {
-            y->nexpected = y->taken = 0;
-        }
+        verify_event(y, r);
     }
 
-    if (y->at.block_end && y->v->rc == TRD_OK && !y->ended) {
+    if (y->at.block_end && y->v->rc == TRD_OK) {
         verify_advance(y, y->at.last_message);
 
         if (y->raw.message.number == y->at.last_message
@@ -347,11 +482,14 @@ verify_record(verify_t *y, const trd_tape_record_t *r)
                     (unsigned long long) r->seq);
     }
 
+    y->before_seq = v->last_seq;
+    y->before_ms = v->last_ms;
     v->records++;
     v->updates += r->op == TRD_TAPE_UPDATE;
     v->prints += r->op == TRD_TAPE_PRINT;
     v->candles += r->op == TRD_TAPE_CANDLE;
     v->books += r->op == TRD_TAPE_BOOK;
+    v->carried += r->op == TRD_TAPE_CARRY;
     v->last_seq = r->seq;
     v->last_ms = r->received_ms;
 
@@ -383,41 +521,36 @@ verify_live(const char *path)
 }
 
 
-/* Messages after the last record must have brought nothing; without any
-   there is nothing to prove by. */
+/* Messages after the last record must have brought nothing, and be those that
+   the tape says there were; without any there is nothing to prove by. */
 
 static void
-verify_end(verify_t *y, int live)
+verify_end(verify_t *y)
 {
     trd_rc_t  rc;
 
-    if (y->v->rc != TRD_OK) {
-        return;
+    if (!y->live && y->v->records) {
+        verify_files_end(y, y->at.ordinal, y->at.raw_chain);
     }
 
-    if (live) {
-        y->nexpected = y->taken = 0;
-
-    } else if (y->v->records) {
-        verify_advance(y, UINT64_MAX);
-
-    } else {
-        rc = tsd_tape_raw_read(&y->raw);
+    if (y->v->rc == TRD_OK && !y->live) {
+        rc = tsd_tape_raw_read(&y->raw, UINT64_MAX, UINT64_MAX);
 
         if (rc == TRD_OK) {
-            verify_fail(y, "there are raw messages, but no records");
+            verify_fail(y, "%s has raw messages that no record is after",
+                        y->raw.path);
 
         } else if (rc != TRD_NOT_FOUND) {
             verify_fail(y, "%s %s", y->raw.path, y->raw.why);
-        }
-    }
 
-    if (y->v->rc == TRD_OK && y->v->records) {
-        (void) verify_left_out(y);
+        } else if (y->raw.torn) {
+            verify_fail(y, "%s ends within a block", y->raw.path);
+        }
     }
 
     if (y->v->rc == TRD_OK && y->v->messages == 0
         && y->v->updates + y->v->prints + y->v->candles + y->v->books
+           + y->v->carried
            > y->v->underived)
     {
         verify_fail(y, "there are no raw messages to derive from");
@@ -429,7 +562,6 @@ void
 tsd_tape_verify(const char *path, int raw, tsd_tape_verdict_t *v,
     void (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx)
 {
-    int                 live;
     verify_t            y;
     trd_rc_t            rc;
     const char         *why;
@@ -439,7 +571,7 @@ tsd_tape_verify(const char *path, int raw, tsd_tape_verdict_t *v,
     memset(&y, 0, sizeof(y));
     y.v = v;
     y.raw.walk.fd = -1;
-    live = verify_live(path);
+    y.live = verify_live(path);
     y.reader = tsd_tape_open(path, 1, &why);
     y.derive = raw ? tsd_tape_derive_create() : NULL;
 
@@ -469,12 +601,13 @@ tsd_tape_verify(const char *path, int raw, tsd_tape_verdict_t *v,
         }
     }
 
-    if (raw && rc == TRD_NOT_FOUND) {
-        verify_end(&y, live);
-    }
-
     if (y.reader) {
         tsd_tape_at(y.reader, &y.at);
+
+        if (raw && rc == TRD_NOT_FOUND) {
+            verify_end(&y);
+        }
+
         v->files = y.at.files;
         v->blocks = y.at.blocks;
         v->lost = y.at.lost;
@@ -483,7 +616,7 @@ tsd_tape_verify(const char *path, int raw, tsd_tape_verdict_t *v,
         if (rc == TRD_CORRUPT) {
             verify_fail(&y, "%s %s", y.at.path, y.at.why);
 
-        } else if (!live && (y.at.torn || y.at.headless)) {
+        } else if (!y.live && (y.at.torn || y.at.headless)) {
             verify_fail(&y, "%s ends within a block, %llu bytes after the "
                         "last whole one", y.at.path,
                         (unsigned long long) y.at.torn);

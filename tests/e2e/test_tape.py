@@ -13,11 +13,13 @@ says.
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 import unittest
+from datetime import datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -152,6 +154,28 @@ class Simulator(Tape):
         self.assertEqual(verdict['updates'] + verdict['prints']
                          + verdict['books'], verdict['underived'])
 
+    def test_a_time_is_the_market_s(self):
+        recorder = self.simulated('calm', TAPE_SEGMENT_BYTES=262144,
+                                  SIMULATOR_START='2030-01-01T00:00:00Z')
+        wait_for(lambda: 'event=simulator_finished'
+                 in recorder.log('marketd'), 'it ends')
+        self.assertEqual(recorder.marketd.stop(), 0)
+        times = [json.loads(line)['received_at'] for line in ctl(
+            'tape', 'cat', recorder.tape).stdout.splitlines()]
+        at = times[len(times) // 3]
+        ms = round(datetime.fromisoformat(at).timestamp() * 1000)
+        done = ctl('tape', 'cat', recorder.tape, '--time', ms)
+        self.assertEqual(len(done.stdout.splitlines()),
+                         sum(t >= at for t in times))
+        self.assertGreater(json.loads(ctl(
+            'tape', 'info', recorder.tape, '--json').stdout)['files'], 3)
+        with open('/dev/full', 'w') as full:
+            for what in ('info', 'cat', 'verify'):
+                done = subprocess.run([BUILD / 'tradingctl', 'tape', what,
+                                       recorder.tape], stdout=full,
+                                      stderr=subprocess.PIPE, timeout=60)
+                self.assertEqual(done.returncode, 1, what)
+
     def test_normal(self):
         self.one('normal')
 
@@ -273,7 +297,8 @@ class Binance(Tape):
         verdict = verify(recorder.tape)
         self.assertEqual(verdict['underived'], 0)
         self.assertEqual(verdict['derived'], sum(
-            verdict[k] for k in ('updates', 'prints', 'candles', 'books')))
+            verdict[k] for k in ('updates', 'prints', 'candles', 'books',
+                                 'carried')))
         for kind in kinds:
             self.assertGreater(verdict[kind], 20, verdict)
         print({k: v for k, v in verdict.items() if isinstance(v, int)},
@@ -336,6 +361,65 @@ class Binance(Tape):
         self.assertEqual(sorted(map(int, ids[:6] + ids[-6:]))[:3], [1, 2, 3])
         self.compare(want, settled(self.replay(recorder), self.SYMBOLS))
         self.proven(recorder, 'updates', 'prints')
+
+    def test_restarts_crashes_stops_and_silence_are_proven(self):
+        recorder = self.stack(
+            feed=['--synthetic', 'BTCUSDT,ETHUSDT', '--rate', '300'],
+            catalogue=[row for row in crypto(stale_after_ms=1500)
+                       if row['symbol'] in self.SYMBOLS],
+            env={'TAPE_DIR': 'tape', 'TAPE_RAW': 1,
+                 'BINANCE_STREAMS': 'trade,bookTicker,depth@100ms',
+                 'FEED_BACKOFF_MIN_MS': 20, 'FEED_BACKOFF_MAX_MS': 200})
+        feed = recorder.feed
+
+        def live():
+            return recorder.marketd_up() and not any(
+                recorder.quote(symbol)['stale'] for symbol in self.SYMBOLS)
+
+        def again():
+            said = 'event=feed_connected'
+            before = recorder.log('marketd').count(said)
+            recorder.start_marketd()
+            wait_for(lambda: recorder.log('marketd').count(said) > before
+                     and live(), 'it is back')
+
+        wait_for(live, 'quotes')
+        feed.act('pause')               # silence, of which is told
+        wait_for(lambda: recorder.quote('BTC')['stale'], 'stale')
+        feed.act('resume')
+        wait_for(live, 'it goes on')
+
+        os.kill(recorder.marketd.pid, signal.SIGSTOP)
+        time.sleep(3)                   # nobody was there to tell
+        os.kill(recorder.marketd.pid, signal.SIGCONT)
+        time.sleep(1)
+
+        self.assertEqual(recorder.marketd.stop(), 0)
+        verdict = verify(recorder.tape)
+        self.assertEqual(verdict['underived'], 0)
+        again()
+        self.assertEqual(recorder.marketd.stop(), 0)
+        verdict = verify(recorder.tape)
+        self.assertEqual(verdict['carried'], 2)
+        self.assertEqual(verdict['underived'], 0)
+
+        for _ in range(3):
+            again()
+            time.sleep(1.5)             # a block is written by then
+            recorder.marketd.stop(signal.SIGKILL)
+        again()
+        self.assertEqual(recorder.marketd.stop(), 0)
+        verdict = verify(recorder.tape)
+        self.assertEqual(verdict['carried'], 10)
+        self.assertLessEqual(verdict['underived'], 6)
+        self.assertEqual(
+            verdict['derived'] + verdict['underived'], sum(
+                verdict[k] for k in ('updates', 'prints', 'candles', 'books',
+                                     'carried')))
+        events = [json.loads(line)['event'] for line in ctl(
+            'tape', 'cat', recorder.tape).stdout.splitlines()]
+        self.assertGreaterEqual(events.count('stale'), 3)
+        self.assertEqual(events.count('start'), 6)
 
 
 class Rates(Tape, Polled):
