@@ -431,7 +431,8 @@ trd_candle_put(trd_candle_series_t *s, const trd_candle_rules_t *rules,
     }
 
     own = *c;
-    own.flags = TRD_CANDLE_SOURCE | (c->flags & TRD_CANDLE_QUOTES);
+    own.flags = TRD_CANDLE_SOURCE
+                | (c->flags & (TRD_CANDLE_QUOTES | TRD_CANDLE_PARTIAL));
 
     (void) trd_candle_close(&s->ring[interval], rules->capacity, c->open_ms);
     trd_candle_set(&call, interval, &own);

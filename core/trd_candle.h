@@ -130,6 +130,14 @@ int trd_candle_clock(trd_candle_series_t *s,
    caller sees to it that none comes twice. */
 void trd_candle_broken(trd_candle_series_t *s);
 
+/*
+ * The source's own candles of this interval are all there is of it, and after
+ * the newest some are missing: the longer ones around the hole are PARTIAL,
+ * and so are those that begin in it.
+ */
+void trd_candle_hole(trd_candle_series_t *s,
+    const trd_candle_rules_t *rules, unsigned interval);
+
 /* Passes on what changed, oldest first; returns a bit an interval. */
 unsigned trd_candle_flush(trd_candle_series_t *s,
     const trd_candle_rules_t *rules, trd_candle_pt fn, void *ctx);

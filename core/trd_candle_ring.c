@@ -305,6 +305,29 @@ trd_candle_refold(const trd_candle_call_t *call, unsigned interval,
 }
 
 
+void
+trd_candle_hole(trd_candle_series_t *s, const trd_candle_rules_t *rules,
+    unsigned interval)
+{
+    unsigned            i;
+    trd_candle_t       *c;
+    trd_candle_ring_t  *r;
+
+    for (i = interval; i < TRD_INTERVALS; i++) {
+        r = &s->ring[i];
+        r->since_ms = INT64_MAX;        /* until the next one says */
+        c = trd_candle_place(r, rules->capacity, 0);
+
+        if (i > interval && r->count != 0 && (c->flags & TRD_CANDLE_OPEN)
+            && !(c->flags & TRD_CANDLE_PARTIAL))
+        {
+            c->flags |= TRD_CANDLE_PARTIAL;
+            trd_candle_touch(r, c);
+        }
+    }
+}
+
+
 unsigned
 trd_candle_flush(trd_candle_series_t *s, const trd_candle_rules_t *rules,
     trd_candle_pt fn, void *ctx)
