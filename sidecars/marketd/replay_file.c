@@ -16,12 +16,10 @@
 
 #include <zlib.h>
 
-#include "replay_bars.h"
 #include "replay_file.h"
 #include "tsd_log.h"
 
 #define REPLAY_LINE_MAX  (32U << 20)
-#define REPLAY_LAST_S    253402300799ULL    /* the year 9999 */
 
 struct replay_file_s {
     const char         *path;
@@ -29,7 +27,7 @@ struct replay_file_s {
     tsd_tape_reader_t  *tape;
     gzFile              gz;
     char               *line;
-    size_t              room;
+    size_t              len, room;
     uint64_t            lines;
     int                 held;           /* the line was read, not used */
     int64_t             ms;
@@ -93,68 +91,10 @@ replay_line(replay_file_t *f)
     }
 
     f->lines++;
+    f->len = len;
     f->line[len] = '\0';
 
     return len > 0;
-}
-
-
-/* "<ns> {" or "<s.frac>: {"; NULL: no such line */
-
-static const char *
-replay_feed_time(const char *line, int64_t *ms)
-{
-    char       *end;
-    unsigned    place;
-    uint64_t    n;
-
-    if (line[0] < '0' || line[0] > '9') {
-        return NULL;
-    }
-
-    errno = 0;
-    n = strtoull(line, &end, 10);
-
-    if (errno || n > INT64_MAX) {
-        return NULL;
-    }
-
-    if (*end == ' ' && n > 1000000000000000ULL) {
-        *ms = (int64_t) (n / 1000000);
-        return end + 1;
-    }
-
-    if ((*end != '.' && *end != ':') || n > REPLAY_LAST_S) {
-        return NULL;
-    }
-
-    n *= 1000;
-
-    if (*end == '.') {
-        for (place = 100, end++; *end >= '0' && *end <= '9'; end++) {
-            n += place * (unsigned) (*end - '0');
-            place /= 10;
-        }
-    }
-
-    if (end[0] != ':' || end[1] != ' ') {
-        return NULL;
-    }
-
-    *ms = (int64_t) n;
-
-    return end + 2;
-}
-
-
-/* What is subscribed, snapshots of the book by REST, blank lines. */
-
-static int
-replay_is_aside(const char *line)
-{
-    return line[0] == '\n' || line[0] == '\r'
-           || strncmp(line, "wss://", 6) == 0
-           || strncmp(line, "https://", 8) == 0;
 }
 
 
@@ -199,9 +139,10 @@ replay_bars_load(replay_file_t *f)
     int  rc;
 
     do {
-        if (replay_bars_add(&f->bars, f->line) < 0) {
+        if (replay_bars_add(&f->bars, f->line, f->len) < 0) {
             return replay_bad(f, "not open_time_ms,open,high,low,close,volume "
-                              "in order of time");
+                              "in order of time, with open and close between "
+                              "low and high, above 0");
         }
 
         rc = replay_line(f);
@@ -209,6 +150,11 @@ replay_bars_load(replay_file_t *f)
 
     if (rc == 0 && f->bars.n < 2) {
         return replay_bad(f, "fewer than two bars");
+    }
+
+    if (rc == 0 && replay_bars_interval(&f->bars) < 0) {
+        tsd_log(TSD_LOG_WARN, "replay_no_candles", "path=\"%s\" "
+                "interval_ms=%lld", f->path, (long long) f->bars.interval_ms);
     }
 
     return rc;
@@ -219,8 +165,8 @@ static int
 replay_text_open(replay_file_t *f, const char *symbol,
     const catalogue_t *catalogue)
 {
-    int      rc;
-    int64_t  ms;
+    int            rc;
+    replay_line_t  line;
 
     f->gz = gzopen(f->path, "rb");
 
@@ -232,13 +178,15 @@ replay_text_open(replay_file_t *f, const char *symbol,
 
     do {
         rc = replay_line(f);
-    } while (rc > 0 && replay_is_aside(f->line));
 
-    if (rc <= 0) {
-        return rc < 0 ? -1 : replay_bad(f, "is empty");
-    }
+        if (rc <= 0) {
+            return rc < 0 ? -1 : replay_bad(f, "is empty");
+        }
 
-    if (replay_feed_time(f->line, &ms)) {
+        replay_line_read(f->line, f->len, &line);
+    } while (line.kind == REPLAY_LINE_ASIDE);
+
+    if (line.kind != REPLAY_LINE_BAD) {
         f->kind = REPLAY_MESSAGE;
         f->held = 1;
         return 0;
@@ -323,7 +271,7 @@ replay_file_close(replay_file_t *f)
     }
 
     tsd_tape_reader_free(f->tape);
-    free(f->bars.bars);
+    replay_bars_free(&f->bars);
     free(f->line);
     free(f);
 }
@@ -362,9 +310,7 @@ replay_next_record(replay_file_t *f, replay_event_t *e)
 static int
 replay_next_message(replay_file_t *f, replay_event_t *e)
 {
-    int          rc;
-    int64_t      ms;
-    const char  *text;
+    int  rc;
 
     do {
         rc = f->held ? 1 : replay_line(f);
@@ -373,18 +319,16 @@ replay_next_message(replay_file_t *f, replay_event_t *e)
         if (rc <= 0) {
             return rc;
         }
-    } while (replay_is_aside(f->line));
 
-    text = replay_feed_time(f->line, &ms);
+        replay_line_read(f->line, f->len, &e->message);
+    } while (e->message.kind == REPLAY_LINE_ASIDE);
 
-    if (text == NULL) {
+    if (e->message.kind == REPLAY_LINE_BAD) {
         return replay_bad(f, "no receive time");
     }
 
-    f->ms = ms > f->ms ? ms : f->ms;
+    f->ms = e->message.ms > f->ms ? e->message.ms : f->ms;
     e->ms = f->ms;
-    e->message = text;
-    e->len = strcspn(text, "\r\n");
 
     return 1;
 }
@@ -408,7 +352,9 @@ replay_file_next(replay_file_t *f, replay_event_t *e)
             return 0;
         }
 
-        replay_bars_quote(&f->bars, f->next++, &e->bar);
+        replay_bars_quote(&f->bars, f->next, &e->bar);
+        e->whole = replay_bars_candle(&f->bars, f->next, &e->candle);
+        f->next++;
         e->instrument = f->instrument;
         e->ms = e->bar.exchange_ms;
         return 1;

@@ -425,6 +425,13 @@ series_put(market_t *m, uint32_t instrument, unsigned interval,
         series_mark(m, instrument);
     }
 
+    if (s->of[instrument].origin == TRD_SOURCE_REPLAY
+        && (c->flags & (TRD_CANDLE_NO_TRADES | TRD_CANDLE_OPEN))
+           == TRD_CANDLE_NO_TRADES)
+    {
+        s->of[instrument].bars = (uint8_t) (interval + 1);
+    }
+
     market_tape_candle(m, instrument, interval, c, last_id);
 
     return rc;
@@ -473,11 +480,24 @@ series_book(market_t *m, uint32_t instrument, trd_board_book_t *book)
 void
 series_broken(market_t *m, uint32_t instrument)
 {
+    series_of_t  *of;
+
     if (m->series == NULL) {
         return;
     }
 
-    trd_candle_broken(&m->series->of[instrument].candles);
+    of = &m->series->of[instrument];
+
+    if (of->bars) {
+        trd_candle_hole(&of->candles, series_rules(m->series, instrument),
+                        of->bars - 1U);
+        series_mark(m, instrument);
+
+    } else {
+        of->prints = 1;
+        trd_candle_broken(&of->candles);
+    }
+
     market_tape_event(m, TRD_TAPE_BROKEN, instrument,
                       m->catalogue->instruments[instrument].source);
 }

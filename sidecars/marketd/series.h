@@ -60,7 +60,9 @@ void series_release(struct market_s *m, uint32_t instrument,
 void series_book(struct market_s *m, uint32_t instrument,
     trd_board_book_t *book);
 
-/* Trades may have been missed: after each reconnect of a source. */
+/* Trades may have been missed: after each reconnect of a source.  No candle is
+   made of its quotes from then on.  Where bars are replayed: some are missing
+   after the last one. */
 void series_broken(struct market_s *m, uint32_t instrument);
 
 /* Closes candles by the clock; about once a second. */

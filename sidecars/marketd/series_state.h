@@ -29,6 +29,8 @@ typedef struct {
     uint8_t               prints;       /* it has trades of its own */
     uint8_t               dirty;        /* candles that the board lacks */
     uint8_t               origin;       /* trd_source_t: whose they are */
+    uint8_t               bars;         /* it is replayed from bars of this
+                                           interval: it + 1; 0 = it is not */
     unsigned              noted;        /* intervals the journal lacks */
 } series_of_t;
 

@@ -18,9 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trd_binance.h"
-
 #include "market_tape.h"
+#include "replay_feed.h"
 #include "replay_file.h"
 #include "series.h"
 #include "source.h"
@@ -29,16 +28,19 @@
 #define REPLAY_BATCH_US  1500
 #define REPLAY_CHUNK     32         /* events between looks at the clock */
 #define REPLAY_MARK_MS   1000
+#define REPLAY_AFTER_MS  120000     /* a minute's candle has closed by then */
 #define REPLAY_WAIT_MS   1000
 
 typedef struct {
     source_t        *source;
     struct event    *timer;
     replay_file_t   *file;
+    replay_feed_t   *feed;          /* what a feed's messages go through */
     replay_event_t   event;         /* the next */
     int              more;          /* there is one */
     int64_t          begin_ms;      /* recorded time of the first */
     int64_t          mark_ms;       /* recorded time of the next sweep */
+    int64_t          last_ms;       /* ... and of the newest event */
     int64_t          epoch_us;      /* monotonic, of begin_ms */
 
     uint64_t         seq;           /* of the tape, so far */
@@ -51,49 +53,6 @@ typedef struct {
     uint64_t         differing;     /* accepted then, refused now */
     uint64_t         lost;
 } replay_t;
-
-
-static void
-replay_update(void *ctx, const char *symbol, size_t len,
-    const trd_update_t *u)
-{
-    int32_t    i;
-    source_t  *s = ctx;
-
-    i = market_find(s->market, TRD_SOURCE_REPLAY, symbol, len);
-
-    if (i < 0) {
-        market_refuse(s->market, s->stats, TRD_REFUSED_UNKNOWN, symbol, len);
-        return;
-    }
-
-    (void) market_apply(s->market, s->stats, (uint32_t) i, u);
-}
-
-
-static void
-replay_message(replay_t *rp)
-{
-    trd_rc_t     rc;
-    size_t       len = rp->event.len;
-    source_t    *s = rp->source;
-    const char  *msg = rp->event.message;
-
-    static const tsd_tape_origin_t  from = {
-        TSD_TAPE_BINANCE_STREAM, TRD_SOURCE_REPLAY, 0, TSD_TAPE_QUOTES
-    };
-
-    market_tape_raw(s->market, &from, msg, len);
-    rc = trd_binance_decode(msg, len, replay_update, s);
-    market_tape_raw_end(s->market);
-
-    if (rc == TRD_ERROR) {
-        market_refuse(s->market, s->stats, TRD_REFUSED_PARSE, msg, len);
-
-    } else if (rc == TRD_OVERFLOW) {
-        market_refuse(s->market, s->stats, TRD_REFUSED_OVERFLOW, msg, len);
-    }
-}
 
 
 /* The instruments of a file of the tape, by their exchange symbols, and the
@@ -325,12 +284,40 @@ replay_record(replay_t *rp)
 }
 
 
+/* Candles are the bars' own, and none is made of the quotes at their ends,
+   nor would be by whoever replays a tape of this. */
+
+static void
+replay_bar(replay_t *rp)
+{
+    source_t                    *s = rp->source;
+    const replay_event_t        *e = &rp->event;
+    const replay_bars_candle_t  *c = &e->candle;
+
+    if (rp->events == 0) {
+        series_broken(s->market, e->instrument);
+    }
+
+    if (e->whole) {
+        series_candle(s->market, e->instrument, c->interval, &c->candle, 0);
+
+        if (c->hole) {
+            series_broken(s->market, e->instrument);
+        }
+    }
+
+    (void) market_apply(s->market, s->stats, e->instrument, &e->bar);
+}
+
+
 static void
 replay_end(replay_t *rp, int rc)
 {
     source_t  *s = rp->source;
 
     rp->more = 0;
+    replay_feed_clock(rp->feed, 1);
+    rp->unknown += replay_feed_unknown(rp->feed);
 
     atomic_store_explicit(&s->stats->state, TRD_STATE_DOWN,
                           memory_order_relaxed);
@@ -351,6 +338,7 @@ replay_event(replay_t *rp)
     source_t  *s = rp->source;
 
     market_set_clock(s->market, rp->event.ms);
+    rp->last_ms = rp->event.ms;
 
     rc = 0;
 
@@ -361,12 +349,11 @@ replay_event(replay_t *rp)
         break;
 
     case REPLAY_MESSAGE:
-        replay_message(rp);
+        replay_feed_line(rp->feed, &rp->event.message);
         break;
 
     default: /* REPLAY_BAR */
-        (void) market_apply(s->market, s->stats, rp->event.instrument,
-                            &rp->event.bar);
+        replay_bar(rp);
         break;
     }
 
@@ -383,7 +370,7 @@ replay_event(replay_t *rp)
 
 
 /* When the next mark is, if it comes before the next event and there is
-   something that can turn stale. */
+   something that can turn stale, or a candle of trades that can close. */
 
 static int
 replay_mark(const replay_t *rp, int64_t *ms)
@@ -392,8 +379,13 @@ replay_mark(const replay_t *rp, int64_t *ms)
 
     *ms = rp->event.ms;
 
-    if (rp->event.kind == REPLAY_RECORD || m->stale == m->quoted
-        || rp->mark_ms >= rp->event.ms)
+    if (rp->event.kind == REPLAY_RECORD || rp->mark_ms >= rp->event.ms) {
+        return 0;
+    }
+
+    if (m->stale == m->quoted
+        && (rp->event.kind != REPLAY_MESSAGE
+            || rp->mark_ms - rp->last_ms > REPLAY_AFTER_MS))
     {
         return 0;
     }
@@ -436,6 +428,7 @@ replay_batch(replay_t *rp)
 
         if (mark) {
             market_set_clock(s->market, ms);
+            replay_feed_clock(rp->feed, 0);
             market_sweep(s->market);
             series_clock(s->market);
             rp->mark_ms += REPLAY_MARK_MS;
@@ -513,6 +506,7 @@ replay_stop(source_t *s)
 
     atomic_store_explicit(&s->stats->state, TRD_STATE_DOWN,
                           memory_order_relaxed);
+    replay_feed_free(rp->feed);
     free(rp->map);
     free(rp);
     s->data = NULL;
@@ -536,11 +530,12 @@ replay_start(source_t *s)
     s->data = rp;
     rp->source = s;
     rp->timer = evtimer_new(s->base, replay_on_timer, rp);
+    rp->feed = replay_feed_create(s);
     rp->file = replay_file_open(s->config->replay_path,
                                 s->config->replay_symbol,
                                 s->market->catalogue);
 
-    if (rp->timer == NULL || rp->file == NULL
+    if (rp->timer == NULL || rp->feed == NULL || rp->file == NULL
         || (rc = replay_file_next(rp->file, &rp->event)) < 0
         || (rc > 0 && event_add(rp->timer, &now) != 0))
     {
