@@ -132,16 +132,35 @@ $(B)/ngx_http_trading_module.so: $(NGINX_TREE)/Makefile $(MODULE_SRC)
 
 # ---- fuzzing: libFuzzer, each target with its corpus
 
-FUZZ_FLAGS  := -g -O1 -fsanitize=fuzzer,address,undefined \
+FUZZ_FLAGS  := -g -O1 -fsanitize=address,undefined \
                -fno-sanitize-recover=all -fno-omit-frame-pointer
 FUZZ_BINS   := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRC))
+FUZZ_LIB    := build/fuzz/libfuzzed.a
+fuzz_obj     = $(patsubst %.c,build/fuzz/obj/%.o,$(1))
 
 fuzz-bins: $(FUZZ_BINS)
 
-build/fuzz/%: tests/fuzz/%.c $(CORE_SRC) $(wildcard core/*.h)
+build/fuzz/obj/core/%.o: core/%.c
 	@mkdir -p $(@D)
-	clang $(CORE_STD) -D_GNU_SOURCE $(FUZZ_FLAGS) $(CPPFLAGS) -o $@ $< \
-	    $(CORE_SRC) -ljansson
+	clang $(CORE_STD) -fsanitize=fuzzer-no-link $(FUZZ_FLAGS) $(CPPFLAGS) \
+	    -MMD -MP -c -o $@ $<
+
+build/fuzz/obj/sidecars/%.o: sidecars/%.c
+	@mkdir -p $(@D)
+	clang $(SIDE_STD) -fsanitize=fuzzer-no-link $(FUZZ_FLAGS) $(CPPFLAGS) \
+	    -MMD -MP -c -o $@ $<
+
+$(FUZZ_LIB): $(call fuzz_obj,$(CORE_SRC) $(MARKETD_LIB) $(COMMON_SRC))
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+# a target takes of the library what it needs, of the daemon's or core's alone
+build/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
+	@mkdir -p $(@D)
+	clang $(SIDE_STD) -D_GNU_SOURCE -fsanitize=fuzzer $(FUZZ_FLAGS) \
+	    $(CPPFLAGS) -MMD -MP -MF build/fuzz/obj/$(@F).d -o $@ $< \
+	    $(FUZZ_LIB) $(SIDE_LIBS)
 
 # new finds go to build/, never into the kept corpus
 fuzz: fuzz-bins
@@ -193,4 +212,4 @@ lint:
 clean:
 	rm -rf build
 
--include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj build/fuzz/obj -name '*.d' 2>/dev/null)

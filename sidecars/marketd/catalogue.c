@@ -26,7 +26,8 @@
 
 typedef struct {
     const char  *file;
-    char        *text;
+    const char  *text;
+    size_t       len;
     size_t       index;         /* of the instrument being read */
 } catalogue_reader_t;
 
@@ -41,12 +42,13 @@ static int catalogue_fail(const catalogue_reader_t *r, const char *field,
  */
 
 static unsigned
-catalogue_line(const char *text, size_t index, const char *field)
+catalogue_line(const char *text, size_t text_len, size_t index,
+    const char *field)
 {
     int          depth, in_item;
     size_t       n, len;
     unsigned     line, found;
-    const char  *p;
+    const char  *p, *end;
 
     depth = 0;
     n = 0;
@@ -54,8 +56,9 @@ catalogue_line(const char *text, size_t index, const char *field)
     found = 0;
     in_item = 0;
     len = strlen(field);
+    end = text + text_len;
 
-    for (p = text; *p; p++) {
+    for (p = text; p < end; p++) {
 
         if (*p == '\n') {
             line++;
@@ -77,20 +80,14 @@ catalogue_line(const char *text, size_t index, const char *field)
             }
 
         } else if (*p == '"') {
-            if (in_item && strncmp(p + 1, field, len) == 0
-                && p[1 + len] == '"')
+            if (in_item && (size_t) (end - p) > len + 1
+                && memcmp(p + 1, field, len) == 0 && p[1 + len] == '"')
             {
                 return line;
             }
 
-            for (p++; *p && *p != '"'; p++) {
-                if (*p == '\\' && p[1]) {
-                    p++;
-                }
-            }
-
-            if (*p == '\0') {
-                break;
+            for (p++; p < end && *p != '"'; p++) {
+                p += *p == '\\';
             }
         }
     }
@@ -112,8 +109,8 @@ catalogue_fail(const catalogue_reader_t *r, const char *field,
 
     tsd_log(TSD_LOG_ERROR, "bad_instruments",
             "file=\"%s\" line=%u field=instruments[%zu].%s reason=\"%s\"",
-            r->file, catalogue_line(r->text, r->index, field), r->index,
-            field, what);
+            r->file, catalogue_line(r->text, r->len, r->index, field),
+            r->index, field, what);
 
     return -1;
 }
@@ -309,7 +306,7 @@ catalogue_item(const catalogue_reader_t *r, json_t *item,
 
 
 static char *
-catalogue_text(const char *file)
+catalogue_text(const char *file, size_t *len)
 {
     long   size;
     char  *text;
@@ -333,16 +330,16 @@ catalogue_text(const char *file)
         goto failed;
     }
 
-    text = malloc((size_t) size + 1);
+    *len = (size_t) size;
+    text = malloc(*len + 1);
     if (text == NULL) {
         goto failed;
     }
 
-    if (fread(text, 1, (size_t) size, f) != (size_t) size) {
+    if (fread(text, 1, *len, f) != *len) {
         goto failed;
     }
 
-    text[size] = '\0';
     (void) fclose(f);
 
     return text;
@@ -362,7 +359,7 @@ failed:
 
 
 int
-catalogue_read(catalogue_t *c, const char *file)
+catalogue_parse(catalogue_t *c, const char *file, const char *text, size_t len)
 {
     size_t              n;
     json_t             *root, *list;
@@ -370,17 +367,13 @@ catalogue_read(catalogue_t *c, const char *file)
     catalogue_reader_t  r;
 
     memset(c, 0, sizeof(*c));
-    root = NULL;
 
     r.file = file;
+    r.text = text;
+    r.len = len;
     r.index = 0;
-    r.text = catalogue_text(file);
 
-    if (r.text == NULL) {
-        return -1;
-    }
-
-    root = json_loads(r.text, JSON_REJECT_DUPLICATES, &error);
+    root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 
     if (root == NULL) {
         tsd_log(TSD_LOG_ERROR, "bad_instruments",
@@ -426,17 +419,36 @@ catalogue_read(catalogue_t *c, const char *file)
     c->n = (uint32_t) n;
 
     json_decref(root);
-    free(r.text);
 
     return 0;
 
 failed:
 
     json_decref(root);
-    free(r.text);
     catalogue_free(c);
 
     return -1;
+}
+
+
+int
+catalogue_read(catalogue_t *c, const char *file)
+{
+    int      rc;
+    char    *text;
+    size_t   len;
+
+    memset(c, 0, sizeof(*c));
+    text = catalogue_text(file, &len);
+
+    if (text == NULL) {
+        return -1;
+    }
+
+    rc = catalogue_parse(c, file, text, len);
+    free(text);
+
+    return rc;
 }
 
 
@@ -444,14 +456,15 @@ void
 catalogue_clash(const char *file, const catalogue_t *c, uint32_t a,
     uint32_t b)
 {
-    char  *text;
+    char    *text;
+    size_t   len;
 
-    text = catalogue_text(file);
+    text = catalogue_text(file, &len);
 
     tsd_log(TSD_LOG_ERROR, "bad_instruments",
             "file=\"%s\" line=%u field=instruments[%u].symbol reason=\"a name "
             "of %s is also one of %s\"", file,
-            text ? catalogue_line(text, b, "symbol") : 0, b,
+            text ? catalogue_line(text, len, b, "symbol") : 0, b,
             c->instruments[b].symbol, c->instruments[a].symbol);
 
     free(text);

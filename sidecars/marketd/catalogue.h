@@ -27,6 +27,10 @@ typedef struct {
 
 /* 0, or -1 after it has logged file, line and field of what is wrong */
 int catalogue_read(catalogue_t *c, const char *file);
+
+/* The same of its text; file: a name for the log. */
+int catalogue_parse(catalogue_t *c, const char *file, const char *text,
+    size_t len);
 void catalogue_free(catalogue_t *c);
 
 /* logs that b has an alias of a, with the file's line */

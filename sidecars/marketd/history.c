@@ -388,7 +388,7 @@ history_line(history_t *h, char *line, const uint32_t *columns, uint32_t n)
 /* text is NUL-ended and will be cut up; -1: not what we wrote */
 
 static int
-history_parse(history_t *h, char *text, size_t len)
+history_take(history_t *h, char *text, size_t len)
 {
     int        rc;
     char      *line, *next, *last;
@@ -455,6 +455,29 @@ history_parse(history_t *h, char *text, size_t len)
 }
 
 
+int
+history_parse(history_t *h, const char *data, size_t len)
+{
+    int    rc = -1;
+    char  *text;
+
+    text = malloc(len + 1);
+
+    if (text) {
+        memcpy(text, data, len);
+        text[len] = '\0';
+        rc = history_take(h, text, len);
+        free(text);
+    }
+
+    if (rc != 0) {
+        h->rows = 0;
+    }
+
+    return rc;
+}
+
+
 static void
 history_load(history_t *h)
 {
@@ -473,7 +496,7 @@ history_load(history_t *h)
         return;
     }
 
-    text = malloc(HISTORY_FILE_MAX + 1);
+    text = malloc(HISTORY_FILE_MAX);
 
     if (text == NULL) {
         (void) fclose(f);
@@ -481,11 +504,9 @@ history_load(history_t *h)
     }
 
     len = fread(text, 1, HISTORY_FILE_MAX, f);
-    text[len] = '\0';
     (void) fclose(f);
 
     if (history_parse(h, text, len) != 0) {
-        h->rows = 0;
         tsd_log(TSD_LOG_WARN, "history_ignored", "path=\"%s\" "
                 "reason=\"damaged, or of something else\"", h->path);
 
@@ -499,10 +520,8 @@ history_load(history_t *h)
 
 
 history_t *
-history_open(const char *dir, const char *name, const char *const *symbols,
-    uint32_t n)
+history_create(const char *name, const char *const *symbols, uint32_t n)
 {
-    size_t      size;
     history_t  *h;
 
     h = calloc(1, sizeof(*h));
@@ -515,13 +534,33 @@ history_open(const char *dir, const char *name, const char *const *symbols,
     h->n = n;
     h->times = calloc(HISTORY_ROWS, sizeof(*h->times));
     h->prices = calloc((size_t) HISTORY_ROWS * n, sizeof(*h->prices));
+
+    if (h->times == NULL || h->prices == NULL) {
+        history_close(h);
+        return NULL;
+    }
+
+    return h;
+}
+
+
+history_t *
+history_open(const char *dir, const char *name, const char *const *symbols,
+    uint32_t n)
+{
+    size_t      size;
+    history_t  *h;
+
+    h = history_create(name, symbols, n);
+    if (h == NULL) {
+        return NULL;
+    }
+
     size = strlen(dir) + strlen(name) + 32;
     h->path = malloc(size);
     h->temp = malloc(size);
 
-    if (h->times == NULL || h->prices == NULL || h->path == NULL
-        || h->temp == NULL)
-    {
+    if (h->path == NULL || h->temp == NULL) {
         history_close(h);
         return NULL;
     }

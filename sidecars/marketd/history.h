@@ -41,6 +41,12 @@ history_t *history_open(const char *dir, const char *name,
     const char *const *symbols, uint32_t n);
 void history_close(history_t *h);
 
+/* The same in memory alone, and what a file's text says into it: 0, or -1: not
+   what history_save() wrote of this source, and there are no rows. */
+history_t *history_create(const char *name, const char *const *symbols,
+    uint32_t n);
+int history_parse(history_t *h, const char *data, size_t len);
+
 /*
  * A snapshot was accepted: prices of all symbols, 0 where there is none.  One
  * of a time that is known already completes that row; rows of later times

@@ -12,13 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "curl_loop.h"
+#include "http_head.h"
 #include "ws_frames.h"
 
 #define HTTP_BODY_FIRST  16384
-#define HTTP_VALUE_MAX   128        /* of a header that is kept */
 
 struct http_client_s {
     curl_loop_t        *loop;
@@ -33,16 +32,12 @@ struct http_client_s {
     size_t              len;
     size_t              size;
     size_t              body_max;
-    int64_t             retry_after_ms;
-    int64_t             used_weight;
+    http_head_t         head;
     uint8_t             pending;
     uint8_t             too_long;
     uint8_t             busy;
     uint8_t             freed;
     struct curl_slist  *headers;        /* of the request under way */
-    char                type[HTTP_VALUE_MAX];
-    char                etag[HTTP_VALUE_MAX];
-    char                modified[HTTP_VALUE_MAX];
     char                error[CURL_ERROR_SIZE];
 };
 
@@ -148,111 +143,14 @@ http_client_body(char *data, size_t one, size_t n, void *arg)
 }
 
 
-/* The value of `name` in a header line; 0: another header. */
-static int
-http_client_is(const char *line, size_t len, const char *name,
-    const char **value, size_t *value_len)
-{
-    size_t  n = strlen(name);
-
-    if (len <= n || line[n] != ':' || strncasecmp(line, name, n) != 0) {
-        return 0;
-    }
-
-    line += n + 1;
-    len -= n + 1;
-
-    while (len && (*line == ' ' || *line == '\t')) {
-        line++;
-        len--;
-    }
-
-    while (len && strchr(" \t\r\n", line[len - 1]) != NULL) {
-        len--;
-    }
-
-    *value = line;
-    *value_len = len;
-
-    return 1;
-}
-
-
-static int64_t
-http_client_number(const char *s, size_t len)
-{
-    size_t   i;
-    int64_t  v = 0;
-
-    if (len == 0 || len > 9) {
-        return -1;
-    }
-
-    for (i = 0; i < len; i++) {
-        if (s[i] < '0' || s[i] > '9') {
-            return -1;
-        }
-
-        v = v * 10 + (s[i] - '0');
-    }
-
-    return v;
-}
-
-
-/* keeps the value if it is printable and short enough, else "" */
-static void
-http_client_keep(char *out, const char *value, size_t len)
-{
-    size_t  i;
-
-    out[0] = '\0';
-
-    if (len >= HTTP_VALUE_MAX) {
-        return;
-    }
-
-    for (i = 0; i < len; i++) {
-        if (value[i] < 0x20 || value[i] > 0x7e) {
-            return;
-        }
-    }
-
-    memcpy(out, value, len);
-    out[len] = '\0';
-}
-
-
 /* CURLOPT_HEADERFUNCTION: a whole line each, status lines included */
 static size_t
 http_client_header(char *line, size_t one, size_t len, void *arg)
 {
-    size_t          n;
-    const char     *value;
     http_client_t  *c = arg;
 
     (void) one;
-
-    if (len > 5 && memcmp(line, "HTTP/", 5) == 0) {
-        c->retry_after_ms = -1;         /* a proxy's answer came before */
-        c->used_weight = -1;
-        c->type[0] = c->etag[0] = c->modified[0] = '\0';
-
-    } else if (http_client_is(line, len, "Retry-After", &value, &n)) {
-        c->retry_after_ms = curl_loop_retry_after(value, n);
-
-    } else if (http_client_is(line, len, "X-MBX-USED-WEIGHT-1M", &value, &n)) {
-        c->used_weight = http_client_number(value, n);
-
-    } else if (http_client_is(line, len, "Content-Type", &value, &n)) {
-        http_client_keep(c->type, value, n);
-
-    } else if (http_client_is(line, len, "ETag", &value, &n)) {
-        http_client_keep(c->etag, value, n);
-
-    } else if (http_client_is(line, len, "Last-Modified", &value, &n)) {
-        http_client_keep(c->modified, value, n);
-    }
+    http_head_line(&c->head, line, len);
 
     return len;
 }
@@ -305,11 +203,11 @@ http_client_done(void *arg, CURLcode rc)
     c->pending = 0;
 
     memset(&answer, 0, sizeof(answer));
-    answer.retry_after_ms = c->retry_after_ms;
-    answer.used_weight = c->used_weight;
-    answer.type = c->type;
-    answer.etag = c->etag;
-    answer.modified = c->modified;
+    answer.retry_after_ms = c->head.retry_after_ms;
+    answer.used_weight = c->head.used_weight;
+    answer.type = c->head.type;
+    answer.etag = c->head.etag;
+    answer.modified = c->head.modified;
 
     /* a refusal counts, however its body ended */
 
@@ -419,9 +317,7 @@ http_client_get_if(http_client_t *c, const char *url, const char *etag,
     c->ctx = ctx;
     c->len = 0;
     c->too_long = 0;
-    c->retry_after_ms = -1;
-    c->used_weight = -1;
-    c->type[0] = c->etag[0] = c->modified[0] = '\0';
+    http_head_begin(&c->head);
     c->entry.done = http_client_done;
     c->entry.ctx = c;
 

@@ -250,6 +250,7 @@ ws_upgrade_answer(const char *head, size_t len, const char *key,
     for (p = head; p < end; p = eol + 2) {
         eol = memmem(p, (size_t) (end - p), "\r\n", 2);
         if (eol == NULL) {
+            out->why = "not an HTTP answer";
             return -1;
         }
 
