@@ -537,6 +537,7 @@ class Feed(Replay):
                 self.assertEqual((got['trades'], got['closed']),
                                  (k['n'], True))
                 self.assertFalse(self.flags(stack, name, '1m')[at] & PARTIAL)
+            self.compare_trades(stack, symbol)
             self.compare_book(stack, symbol)
         books = self.books_of(stack)
         self.assertEqual((books['synced'], books['lost']), (3, 0))
