@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //
 // What a client has received and what it has asked for: the Journal of a
-// connection, and the Subscriptions.
+// connection, and the Subscriptions with their Progress.
 
 // channels of states, of which the newest counts; of the others each event
 export const STATES = new Set(['prices', 'candles', 'orderbook', 'signals',
-  'market_data', 'health']);
+  'market_data', 'health', 'binary']);
 // channels of an account: their seq and epoch are not the board's
 export const PRIVATE = new Set(['orders', 'positions', 'balances', 'alerts']);
 const SAME_PLACE = 256;   // events of one symbol at one seq that are compared
@@ -122,9 +122,12 @@ export class Journal {
     return true;
   }
 
-  symbols(channel) {
-    return new Set([...this.#seen.get(channel)?.keys() ?? []]
-      .map((key) => key.slice(0, key.lastIndexOf('|'))));
+  // [symbol, interval] of all that came in a channel
+  keys(channel) {
+    return [...this.#seen.get(channel)?.keys() ?? []].map((key) => {
+      const at = key.lastIndexOf('|');
+      return [key.slice(0, at), key.slice(at + 1)];
+    });
   }
 
   forget(channel) {
@@ -133,15 +136,65 @@ export class Journal {
 }
 
 
+// How far one channel of a subscription has come.
+class Progress {
+  known = false;          // was confirmed once
+  base = null;            // all up to it was delivered
+  replies = 0;            // still to come, where it was asked for in parts
+  #owed = [];             // of snapshots that follow as updates
+  #seq = null;            // what base will be once all of that has come
+
+  // what was under way is asked for anew
+  reset() {
+    this.#owed = [];
+    this.#seq = null;
+  }
+
+  answered() {
+    this.replies = Math.max(0, this.replies - 1);
+    this.#settle();
+  }
+
+  // the state at `seq` was sent but for `count` updates, which follow
+  await(seq, count, { symbols = null, interval = null } = {}) {
+    this.#seq = Math.min(this.#seq ?? seq, seq);
+    if (count > 0) {
+      this.#owed.push({ count, interval, got: new Set(),
+        symbols: symbols && new Set(symbols) });
+    }
+    this.#settle();
+  }
+
+  came(symbol = '', interval = null) {
+    if (this.#owed.length > 0) {
+      for (const owed of this.#owed) {
+        if ((owed.symbols?.has(symbol) ?? true)
+            && (owed.interval ?? interval) === interval) {
+          owed.got.add(symbol);
+        }
+      }
+      this.#owed = this.#owed.filter(({ got, count }) => got.size < count);
+      this.#settle();
+    }
+  }
+
+  #settle() {
+    if (this.#seq !== null) {
+      const whole = this.replies === 0 && this.#owed.length === 0;
+      this.base = whole ? this.#seq : null;
+      this.#seq = whole ? null : this.#seq;
+    }
+  }
+}
+
+
 // What one call of subscribe() asked for.
 export class Subscription {
   constructor(channels, { symbols, assetClass, interval }) {
-    this.channels = new Map(list(channels).map((name) => [name,
-      // base: all up to it was delivered; awaiting: symbols still to come;
-      // place: of an account's channel, what was delivered last
-      { known: false, base: null, awaiting: null, place: null }]));
-    this.symbols = symbols === undefined || symbols === null
-      ? null : new Set(list(symbols));
+    this.channels = new Map(list(channels)
+      .map((name) => [name, new Progress()]));
+    this.symbols = list(symbols).length > 0 ? new Set(list(symbols)) : null;
+    this.named = new Set();     // the same as the server spells them
     this.except = new Set();
     this.assetClass = list(assetClass);
     this.interval = list(interval);
@@ -152,8 +205,16 @@ export class Subscription {
       this.symbols && [...this.symbols], this.assetClass, this.interval]);
   }
 
+  // Others with the same may be asked for in one message with it; null: it is
+  // not so simple.
+  get kin() {
+    return this.symbols === null || this.except.size > 0
+      ? null : JSON.stringify([this.assetClass, this.interval]);
+  }
+
   // false if nothing is left
   remove(channels, symbols) {
+    let left = true;
     for (const name of channels) {
       if (!this.channels.has(name)) {
         continue;
@@ -161,34 +222,41 @@ export class Subscription {
       if (!symbols) {
         this.channels.delete(name);
       } else if (this.symbols && this.channels.size === 1) {
-        symbols.forEach((symbol) => this.symbols.delete(symbol));
+        left = this.drop(symbols);
       } else {
-        symbols.forEach((symbol) => this.except.add(`${name}|${symbol}`));
+        symbols.filter((symbol) => this.#holds(symbol))
+          .forEach((symbol) => this.except.add(`${name}|${symbol}`));
       }
     }
-    return this.channels.size > 0 && this.symbols?.size !== 0;
+    return left && this.channels.size > 0;
+  }
+
+  #holds(symbol) {
+    return [...this.symbols ?? [symbol], ...this.named].some((name) =>
+      name.toUpperCase() === symbol.toUpperCase());
+  }
+
+  // Without these instruments, in all channels; false if nothing is left.
+  // They may be the server's names for what was asked for by another.
+  drop(symbols) {
+    const gone = new Set(symbols.map((symbol) => symbol.toUpperCase()));
+    const known = this.named.size > 0;
+    for (const names of this.symbols ? [this.symbols, this.named] : []) {
+      for (const name of names) {
+        if (gone.has(name.toUpperCase())) {
+          names.delete(name);
+        }
+      }
+    }
+    const asked = [...this.channels.values()].some((p) => p.replies > 0);
+    return this.symbols?.size !== 0
+      && !(known && this.named.size === 0 && !asked);
   }
 
   wants(channel, symbol) {
     return this.channels.has(channel)
-      && !this.except.has(`${channel}|${symbol}`);
-  }
-
-  // an update has come: is the channel complete now?
-  settle(channel, symbol) {
-    const progress = this.channels.get(channel);
-    if (progress?.awaiting) {
-      progress.awaiting.got.add(symbol ?? '');
-      if (progress.awaiting.got.size >= progress.awaiting.count) {
-        progress.base = progress.awaiting.seq;
-        progress.awaiting = null;
-      }
-    }
-  }
-
-  await(channel, count, seq) {
-    const progress = this.channels.get(channel);
-    progress.base = count > 0 ? null : seq;
-    progress.awaiting = count > 0 ? { count, seq, got: new Set() } : null;
+      && !this.except.has(`${channel}|${symbol}`)
+      && (symbol === undefined || this.named.size === 0
+        || this.named.has(symbol));
   }
 }

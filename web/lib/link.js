@@ -3,6 +3,7 @@
 //
 // One connection kept alive, over WebSocket or SSE.
 
+import { Accounts } from './accounts.js';
 import { Journal } from './journal.js';
 
 export const DEFAULTS = {
@@ -18,12 +19,14 @@ const OUR_FAULT = new Set([1002, 1003, 1007, 1008, 1009]);
 const TRY_LATER = 1013;
 const NO_ANSWER = 4000;
 const SILENT = 4001;
+export const REFUSED = 4002;
+const LONGEST = 2 ** 31 - 1;    // a timer for longer would fire at once
 
 const EVENTS = ['connected', 'subscribed', 'price_update', 'candle_update',
   'trade_update', 'orderbook_update', 'signal_update', 'market_data_update',
   'health_update', 'order_update', 'position_update', 'balance_update',
-  'alert', 'skipped', 'missed', 'status', 'resync', 'resumed', 'drain',
-  'error'];
+  'alert', 'binary', 'binary_update', 'skipped', 'missed', 'status',
+  'unsubscribed', 'resync', 'resumed', 'drain', 'error'];
 
 
 // One connection, and its successors. dial(handlers) makes a peer with
@@ -31,6 +34,7 @@ const EVENTS = ['connected', 'subscribed', 'price_update', 'candle_update',
 // message), heard(link, message) and moved(link, details).
 export class Link {
   journal = new Journal();
+  accounts = new Accounts();
   state = 'closed';
   heartbeat = 0;
   #dialler;
@@ -52,7 +56,9 @@ export class Link {
 
   open() {
     this.#move('connecting');
-    this.#dial();
+    if (this.state === 'connecting') {      // nobody has closed it on hearing
+      this.#dial();
+    }
   }
 
   close() {
@@ -74,7 +80,7 @@ export class Link {
     this.#timers.set(name, setTimeout(() => {
       this.#timers.delete(name);
       action();
-    }, delay));
+    }, Math.min(delay, LONGEST)));
   }
 
   cancel(name) {
@@ -116,7 +122,7 @@ export class Link {
   #dial() {
     let peer = null;
     peer = this.#dialler({
-      message: (text, place) => this.#received(peer, text, place),
+      message: (...heard) => this.#received(peer, ...heard),
       ended: (code, reason) => this.#ended(peer, code, reason),
     });
     this.#next = peer;
@@ -124,8 +130,9 @@ export class Link {
       () => this.#ended(peer, NO_ANSWER, 'not connected in time'));
   }
 
-  // place: of the server's own telling, up to which all was sent
-  #received(peer, text, place) {
+  // place: of the server's own telling, up to which all was sent; type: of a
+  // message that does not name its own
+  #received(peer, text, place, type) {
     if (!peer || (peer !== this.#peer && peer !== this.#next)) {
       return;
     }
@@ -133,7 +140,7 @@ export class Link {
       this.#heardAt = Date.now();
       this.#pinged = false;
     }
-    const message = parse(text);
+    const message = parse(text, type);
     if (message instanceof Error) {
       this.#owner.emit('error', { type: 'error', code: 'bad_message',
         detail: message.message, local: true });
@@ -234,9 +241,12 @@ export class Link {
 }
 
 
-function parse(text) {
+function parse(text, type) {
   try {
-    const message = JSON.parse(text);
+    let message = JSON.parse(text);
+    if (type !== undefined && message && message.type === undefined) {
+      message = { type, ...message };
+    }
     return typeof message?.type === 'string'
       ? message : new Error('a message without a type');
   } catch (error) {
@@ -259,7 +269,9 @@ export function dialSocket(WebSocket, url, on) {
       }
     },
     close() {
-      socket.onmessage = socket.onclose = socket.onerror = null;
+      socket.onmessage = socket.onclose = null;
+      // not everywhere may an error stay unheard
+      socket.onerror = () => {};
       socket.close();
     },
   };
@@ -273,7 +285,9 @@ export function dialSource(EventSource, url, on) {
   const listen = (event) => {
     // an event of the server may be named "error", too
     if (event.data !== undefined) {
-      on.message(event.data, event.lastEventId);
+      on.message(event.data, event.lastEventId, event.type);
+    } else if (source.readyState === 2) {
+      on.ended(REFUSED, 'the server refused it');
     } else {
       on.ended(1006, 'the connection was lost');
     }

@@ -3,7 +3,9 @@
 
 export type Channel = 'prices' | 'candles' | 'orderbook' | 'signals'
   | 'market_data' | 'health' | 'trades' | 'orders' | 'positions' | 'balances'
-  | 'alerts';
+  | 'alerts'
+  /** Of /trading/binary/stream alone, over SSE. */
+  | 'binary';
 export type AssetClass = 'CRYPTO' | 'FOREX' | 'METALS' | 'COMMODITIES';
 export type Interval = '1m' | '5m' | '15m' | '1h' | '4h' | '1d';
 /** A decimal number as text, exact. */
@@ -94,6 +96,9 @@ export interface Events {
   position_update: Update<'position_update', Fields>;
   balance_update: Update<'balance_update', Fields>;
   alert: Update<'alert', Fields>;
+  /** The body of /trading/binary, before the updates. */
+  binary: { type: 'binary' } & Fields;
+  binary_update: Update<'binary_update', Fields>;
   connected: { type: 'connected'; epoch: number; seq: number;
     server_time: string; heartbeat_ms: number;
     limits: Record<string, number>; channels: Channel[] };
@@ -101,29 +106,36 @@ export interface Events {
     symbols: string[] | null; interval: string | null; epoch: number;
     seq: number; snapshot: unknown[] | null; snapshot_count?: number;
     recovered?: boolean };
-  unsubscribed: { type: 'unsubscribed'; channel: Channel;
-    symbols: string[] | null };
+  /** With a `reason`: unasked, since these are no longer on the board. They are
+   *  not asked for again. */
+  unsubscribed: { type: 'unsubscribed'; id?: number; channel: Channel;
+    symbols?: string[] | null; interval?: string | null; reason?: string };
   /** After a reconnect, for each channel: false if events may be lost. The
    *  snapshot is in `subscribed`, or follows as updates. */
   recovered: { type: 'recovered'; channel: Channel; recovered: boolean;
     symbols: string[] | null; epoch: number; seq: number };
   skipped: { type: 'skipped'; channel: Channel; skipped: number; seq: number };
+  /** Of an account's channels over WebSocket: only what could not be had when
+   *  it was asked for again. */
   missed: { type: 'missed'; channel: Channel; missed: number; seq: number };
   status: { type: 'status'; stale: boolean; reason: string; epoch: number;
     seq: number };
   resync: { type: 'resync'; epoch: number; seq: number; reason: string };
   drain: { type: 'drain'; reason: string; resume: string; delay_ms: number };
   pong: { type: 'pong'; server_time: string };
-  /** `local`: found by this client, not said by the server. */
+  /** `local`: found by this client, not said by the server. `again`: it is
+   *  asked for again; otherwise these channels and symbols have ended. */
   error: { type: 'error'; code: string; detail: string; id?: number;
-    local?: true; channels?: Channel[]; symbols?: string[] | null };
+    local?: true; again?: true; channels?: Channel[];
+    symbols?: string[] | null };
   state: StateEvent;
 }
 
 export type State = 'connecting' | 'open' | 'waiting' | 'closed';
 
 /** Of `waiting`: why, how long, and which attempt in a row. `code` is the close
- *  code, 4000 for no answer in time, 4001 for a connection that fell silent. */
+ *  code, 4000 for no answer in time, 4001 for a connection that fell silent,
+ *  4002 for an answer over SSE that is no stream. */
 export interface StateEvent {
   type: 'state';
   state: State;
@@ -145,6 +157,8 @@ export interface Options {
   random?: () => number;
   WebSocket?: unknown;
   EventSource?: unknown;
+  /** Over SSE, to learn why the server refused. */
+  fetch?: unknown;
 }
 
 export interface Filter {

@@ -26,12 +26,17 @@ afterEach(async () => {
 
 const of = (type) => told.filter((event) => event.type === type);
 
-async function next(type, count = 1) {
+async function until(condition) {
   const end = Date.now() + 5000;
-  while (of(type).length < count) {
-    assert.ok(Date.now() < end, `no ${type}: ${told.map((e) => e.type)}`);
+  while (!condition()) {
+    assert.ok(Date.now() < end, `not in time: ${condition}, but ${
+      told.map((e) => e.type)}`);
     await new Promise((resolve) => { setTimeout(resolve, 5); });
   }
+}
+
+async function next(type, count = 1) {
+  await until(() => of(type).length >= count);
   return of(type)[count - 1];
 }
 
@@ -122,4 +127,101 @@ test('less of a subscription goes on from where it was', async () => {
   assert.deepEqual(Object.fromEntries(again.url.searchParams),
     { channels: 'prices', resume: '3-101' });
   await peer.gone();
+});
+
+test('hears what a browser must be told to listen for', async () => {
+  stream.subscribe('prices', { symbols: ['ETH', 'OLD'] });
+  const peer = await subscribed();
+  peer.say({ type: 'unsubscribed', channel: 'prices', symbols: ['OLD'],
+    interval: null, reason: 'new_board' });
+  assert.equal((await next('unsubscribed')).reason, 'new_board');
+  peer.close();
+  const again = await server.peer(1);
+  assert.equal(again.url.searchParams.get('symbols'), 'ETH');
+  again.hello();
+  again.say({ type: 'unsubscribed', channel: 'prices', symbols: ['ETH'],
+    interval: null, reason: 'new_board' });
+  await again.gone();
+});
+
+test('the bits of signals', async () => {
+  stream.subscribe('binary', { symbols: 'BTC' });
+  const peer = await server.peer(0);
+  assert.deepEqual(Object.fromEntries(peer.url.searchParams),
+    { symbols: 'BTC' });
+  peer.hello();
+  // the body of /trading/binary does not name its type
+  peer.response.write('event: binary\ndata: {"binary_string":"01"}\n\n');
+  assert.equal((await next('binary')).binary_string, '01');
+  peer.say({ type: 'binary_update', channel: 'binary', seq: 101,
+    data: { symbol: 'BTC', binary: '1' } });
+  assert.equal((await next('binary_update')).data.binary, '1');
+  assert.equal(of('error').length, 0);
+});
+
+// a server that refuses addresses with what `problem` says of them
+function refusing(problem) {
+  server.refuse = (url) => problem(url) ?? null;
+}
+
+test('refused for an instrument, it asks for the others', async () => {
+  refusing(({ searchParams }) => {
+    const bad = (searchParams.get('symbols') ?? '').split(',')
+      .find((name) => name.startsWith('OLD'));
+    return bad && { status: 404, code: 'unknown_symbol',
+      detail: `there is no instrument "${bad}"` };
+  });
+  stream.subscribe('prices', { symbols: ['OLD1', 'ETH', 'OLD2'] });
+  stream.subscribe('prices', { symbols: ['OLD3'] });
+  await until(() => server.peers.some((peer) =>
+    peer.url.searchParams.get('symbols') === 'ETH'));
+  await next('error', 3);
+  assert.deepEqual(of('error').map((e) => [e.code, ...e.symbols]).sort(),
+    [1, 2, 3].map((i) => ['unknown_symbol', `OLD${i}`]));
+  assert.equal(stream.subscriptions.size, 1);
+});
+
+test('refused for good, it does not ask again; for now, it does', async () => {
+  let asked = 0;
+  refusing(({ searchParams }) => {
+    asked++;
+    return searchParams.get('channels') === 'orders'
+      ? { status: 401, code: 'unauthorized', detail: '' }
+      : { status: 503, code: 'board_unavailable', detail: '' };
+  });
+  stream.subscribe('orders');
+  assert.deepEqual((await next('error')).channels, ['orders']);
+  const before = asked;
+  await new Promise((resolve) => { setTimeout(resolve, 150); });
+  assert.equal(asked, before);
+  stream.subscribe('prices');
+  await until(() => asked > before + 4);
+  assert.equal(of('error').length, 1);
+});
+
+test('of several connections each state is told once', async () => {
+  stream.subscribe('prices').subscribe('trades').subscribe('health');
+  for (const i of [0, 1, 2]) {
+    await subscribed(i);
+  }
+  await next('subscribed', 3);
+  stream.unsubscribe('trades');
+  stream.unsubscribe('prices', { symbols: 'ETH' });
+  stream.close();
+  stream.close();
+  assert.deepEqual(of('state').map((e) => e.state),
+    ['connecting', 'open', 'closed']);
+  assert.equal(server.peers.length, 3);
+});
+
+test('closed on hearing of a state, it does not connect', async () => {
+  stream.on('state', ({ state }) => {
+    if (state === 'connecting') {
+      stream.close();
+    }
+  });
+  stream.subscribe('prices');
+  await new Promise((resolve) => { setTimeout(resolve, 100); });
+  assert.equal(server.peers.length, 0);
+  assert.equal(stream.state, 'closed');
 });

@@ -185,12 +185,20 @@ class EventsPeer extends Peer {
 export class Server {
   peers = [];
   status = 200;           // other than 200: how every request is refused
+  refuse = null;          // of the address: the problem with it, or null
   #waiting = [];
 
   async listen(port = 0) {
     this.http = http.createServer((request, response) => {
       if (this.status !== 200) {
         response.writeHead(this.status).end();
+        return;
+      }
+      const problem = this.refuse?.(new URL(request.url, 'http://localhost'));
+      if (problem) {
+        response.writeHead(problem.status,
+          { 'Content-Type': 'application/problem+json' })
+          .end(JSON.stringify(problem));
         return;
       }
       this.#add(new EventsPeer(request, response));

@@ -5,63 +5,11 @@
 // behaves when the server does not.
 
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 
 import { connect } from '../stream.js';
-import { Server } from './server.mjs';
-
-const SOON = { minDelay: 20, maxDelay: 200 };
-let server, stream;
-
-beforeEach(async () => {
-  server = await new Server().listen();
-});
-
-afterEach(async () => {
-  stream?.close();
-  await server.end();
-});
-
-// a stream, and what it has told
-function follow(options = {}) {
-  stream = connect(server.ws, { ...SOON, ...options });
-  const told = [];
-  stream.on('*', (event, type) => told.push({ ...event, type }));
-  stream.log = (type) => told.filter((event) => event.type === type);
-  stream.next = (type, count = 1) => until(
-    () => stream.log(type).length >= count && stream.log(type)[count - 1],
-    `${count} ${type}, but ${JSON.stringify(told.map((e) => e.type))}`);
-  return stream;
-}
-
-async function until(condition, what, ms = 5000) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const value = condition();
-    if (value) {
-      return value;
-    }
-    assert.ok(Date.now() < end, `not in time: ${what}`);
-    await pause(5);
-  }
-}
-
-function pause(ms) {
-  return new Promise((resolve) => { setTimeout(resolve, ms); });
-}
-
-// connected, and subscribed at 100
-async function subscribed(channels = 'prices', filter = {}, options = {}) {
-  follow(options).subscribe(channels, filter);
-  const peer = await server.peer(0);
-  peer.hello(options.hello);
-  peer.confirm(await peer.message('subscribe'), options.confirm);
-  await stream.next('subscribed');
-  return peer;
-}
-
-const seqs = (type) => stream.log(type).map((event) => event.seq);
-
+import { follow, pause, seqs, server, SOON, stream, subscribed, take, until }
+  from './client.mjs';
 
 test('subscribes once connected, and tells typed events', async () => {
   const peer = await subscribed(['prices', 'trades'],
@@ -116,7 +64,7 @@ test('a symbol taken out of all stays out after a reconnect', async () => {
   const next = await server.peer(1);
   next.hello();
   assert.deepEqual(await next.message('unsubscribe'),
-    { type: 'unsubscribe', channels: ['prices'], symbols: ['ETH'] });
+    { type: 'unsubscribe', id: 4, channels: ['prices'], symbols: ['ETH'] });
   next.price(101, 'ETH');
   next.price(102, 'BTC');
   await stream.next('price_update');
@@ -492,44 +440,6 @@ test('updates keep it from pinging', async () => {
   assert.deepEqual(peer.messages.map((m) => m.type), ['subscribe']);
 });
 
-test('what was refused is not asked for again', async () => {
-  follow().subscribe('prices', { symbols: ['NOPE'] }).subscribe('health');
-  const peer = await server.peer(0);
-  peer.hello();
-  const asked = await peer.message((m) => m.channels[0] === 'prices');
-  peer.say({ type: 'error', id: asked.id, code: 'unknown_symbol', detail: '' });
-  assert.deepEqual((await stream.next('error')).symbols, ['NOPE']);
-  peer.close(1001);
-  const next = await server.peer(1);
-  next.hello();
-  await next.message('subscribe');
-  await pause(30);
-  assert.deepEqual(next.messages.map((m) => m.channels), [['health']]);
-});
-
-test('what could not be had yet is asked for again', async () => {
-  follow({ random: () => 0 }).subscribe('prices');
-  const peer = await server.peer(0);
-  peer.hello();
-  const asked = await peer.message('subscribe');
-  peer.say({ type: 'error', id: asked.id, code: 'no_board', detail: '' });
-  peer.confirm(await peer.message((m) => m.id > asked.id));
-  await stream.next('subscribed');
-});
-
-test('keeps to the messages a second that the server hears', async () => {
-  follow();
-  for (let i = 0; i < 12; i++) {
-    stream.subscribe('prices', { symbols: [`S${i}`] });
-  }
-  const peer = await server.peer(0);
-  peer.hello({ limits: { messages_per_second: 10 } });
-  await peer.message('subscribe');
-  await pause(300);
-  assert.equal(peer.messages.length, 8);
-  await peer.until(() => peer.messages.length === 12, 'the others');
-});
-
 test('candles of several intervals are asked for one by one', async () => {
   follow().subscribe(['prices', 'candles'], { interval: ['1m', '1h'] });
   const peer = await server.peer(0);
@@ -633,41 +543,52 @@ test('refuses channels in the address, and a world without WebSocket', () => {
 test('takes http addresses, and a WebSocket that is passed in', async () => {
   let used = 0;
   const { WebSocket } = globalThis;
-  stream = connect(server.sse.replace('/sse', '/ws'), { ...SOON,
+  take(connect(server.sse.replace('/sse', '/ws'), { ...SOON,
     WebSocket: class extends WebSocket {
       constructor(...args) {
         super(...args);
         used++;
       }
-    } });
+    } }));
   await server.peer(0);
   assert.equal(used, 1);
 });
 
-test('channels of an account go on from their own place', async () => {
-  const peer = await subscribed(['prices']);
-  stream.subscribe(['orders', 'prices'], { symbols: ['BTC'] });
-  const asked = await peer.message((m) => m.channels?.[0] === 'orders');
-  peer.confirm({ ...asked, channels: ['prices'] });
-  peer.say({ type: 'subscribed', id: asked.id, channel: 'orders',
-    symbols: null, interval: null, epoch: 77, seq: 9000, snapshot: null });
-  await stream.next('subscribed', 3);
-  peer.price(101);
-  peer.say({ type: 'order_update', channel: 'orders', seq: 9007,
-    timestamp: '2026-01-05T09:30:00.123Z', data: { id: 'a' } });
-  await stream.next('order_update');
-  assert.deepEqual([stream.epoch, stream.seq], [3, 101]);
-  peer.socket.destroy();
+test('closed by a handler, it tells nothing more', async () => {
+  const peer = await subscribed();
+  stream.on('subscribed', () => stream.close());
+  peer.close(1001);
   const next = await server.peer(1);
   next.hello();
-  const again = await next.message((m) => m.channels?.[0] === 'orders');
-  assert.deepEqual([again.channels, again.seq, again.epoch],
-    [['orders'], 9007, 77]);
-  const prices = await next.message((m) => m.channels?.[0] === 'prices');
-  assert.equal(prices.epoch, 3);
-  assert.ok(prices.seq <= 101);
-  next.say({ type: 'resync', channel: 'orders', epoch: 78, seq: 0,
-    reason: 'new_events' });
-  await stream.next('resync');
-  assert.equal(stream.epoch, 3);
+  next.confirm(await next.message('subscribe'));
+  await next.gone();
+  assert.equal(stream.log('recovered').length, 0);
+  assert.equal(stream.log('state').at(-1).state, 'closed');
+});
+
+test('times that no timer can wait are not none', async () => {
+  follow();
+  const peer = await server.peer(0);
+  peer.hello({ heartbeat_ms: 2 ** 40 });
+  peer.say({ type: 'drain', reason: 'stop', resume: '3-100',
+    delay_ms: 2 ** 40 });
+  await stream.next('drain');
+  await pause(60);
+  assert.equal(server.peers.length, 1);
+  assert.deepEqual(peer.messages, []);
+});
+
+test('an error of a socket that was given up is heard', async () => {
+  const { WebSocket } = globalThis;
+  let socket = null;
+  take(connect(server.ws, { ...SOON,
+    WebSocket: class extends WebSocket {
+      constructor(...args) {
+        super(...args);
+        socket = this;
+      }
+    } }));
+  await server.peer(0);
+  stream.close();
+  assert.equal(typeof socket.onerror, 'function');
 });
