@@ -1,9 +1,10 @@
 // Copyright (C) the ngx_trading authors
 // SPDX-License-Identifier: BSD-2-Clause
 //
-// What is still to be said to the server, at the rate that it will hear.  A
-// message that asks for much counts as several, so that it is paid for as the
-// server counts: what was spent comes back with time.
+// What is still to be said to the server, at the rate that it will hear.  It
+// counts messages, and apart from them the units of work that they ask for;
+// both come back as fast.  Here they are spent from one purse, which is never
+// fuller than either of the server's.
 
 const SHARE = 0.8;        // of what the server allows: its clock is not ours
 const MOST = 4;           // seconds' worth: no message counts as more

@@ -24,8 +24,10 @@ export { TradingEvents };
 // errors after which the same request may succeed
 const PASSING = new Set(['no_board', 'unavailable', 'bad_seq']);
 const SYMBOLS_PER_MESSAGE = 100;
-const WIDE = 256;         // so many instruments of a channel count as a message
-const RESUMED = 2;        // and a channel that is resumed as so many
+// units of work: one for so many instruments of a channel, and so many for a
+// channel that is resumed
+const WIDE = 256;
+const RESUMED = 2;
 const PATIENCE = 300000;  // between requests that fail again and again
 
 
