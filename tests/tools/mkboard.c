@@ -288,7 +288,11 @@ mkboard_serve(market_t *m, const mkboard_t *o, struct event_base *base,
 
     while (tsd_mono_ms() < end) {
 
-        market_clock(m);
+        /* the clock would make what nobody writes stale */
+
+        if (o->rewrite) {
+            market_clock(m);
+        }
 
         while (o->rewrite && (written * 1000 / o->rewrite)
                < o->serve_ms - (end - tsd_mono_ms()))
