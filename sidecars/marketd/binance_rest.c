@@ -17,6 +17,10 @@
  * turns, from whoever wants them (binance_market.h).  They are paced: weight
  * for them accrues over the minute, so that a start with five hundred
  * instruments is no burst and leaves room for the tickers of a reconnect.
+ *
+ * What fails holds up its own lane alone: tickers and exchangeInfo, depth,
+ * klines.  Only what the exchange says of all requests, 429 and 418, is for
+ * all of them.
  */
 
 #include <jansson.h>
@@ -37,6 +41,18 @@
 #define REST_UNKNOWN_CODE  (-1121)      /* "Invalid symbol." */
 #define REST_ILLEGAL_CODE  (-1100)
 
+typedef enum {
+    REST_LANE_FAST = 0,         /* tickers and exchangeInfo */
+    REST_LANE_DEPTH,
+    REST_LANE_KLINES,
+    REST_LANES
+} rest_lane_t;
+
+typedef struct {
+    int64_t             hold_ms;        /* monotonic: not before */
+    binance_backoff_t   backoff;
+} rest_wait_t;
+
 struct binance_rest_s {
     binance_t          *b;
     http_client_t      *http;
@@ -47,18 +63,25 @@ struct binance_rest_s {
     uint8_t             pending;
     uint8_t             begun;
     uint8_t             restart;        /* asked for while one is under way */
+    uint8_t             waits;          /* the timer is for a delay */
     uint8_t            *unlisted;       /* by symbol: leave it out */
     int64_t             begun_ms;       /* monotonic, as all of these */
-    int64_t             hold_ms;        /* not before */
-    int64_t             fast_hold_ms;   /* ... for tickers and exchangeInfo */
-    int64_t             slow_hold_ms;   /* ... for what is paced */
+    int64_t             hold_ms;        /* of all: not before */
+    rest_wait_t         lane[REST_LANES];
     uint8_t             candles_turn;
     int64_t             info_ms;        /* when exchangeInfo is due */
     binance_weight_t    weight;
-    binance_backoff_t   backoff;
-    binance_backoff_t   slow_backoff;
     tsd_limiter_t       limiter;
 };
+
+
+static rest_wait_t *
+binance_rest_lane(binance_rest_t *r, const rest_job_t *job)
+{
+    return &r->lane[job->kind == REST_DEPTH ? REST_LANE_DEPTH
+                    : job->kind == REST_KLINES ? REST_LANE_KLINES
+                    : REST_LANE_FAST];
+}
 
 
 static void
@@ -221,23 +244,18 @@ static void
 binance_rest_failed(binance_rest_t *r, const http_answer_t *answer,
     const char *what)
 {
-    int      slow = rest_job_slow(&r->job);
-    int64_t  ms;
+    int64_t       ms;
+    rest_wait_t  *lane = binance_rest_lane(r, &r->job);
 
-    ms = binance_backoff(slow ? &r->slow_backoff : &r->backoff);
+    ms = binance_backoff(&lane->backoff);
 
     if (answer && (answer->status == 429 || answer->status == 418)) {
         ms += binance_hold_ms(answer->status, answer->retry_after_ms,
-                              r->backoff.min_ms);
+                              lane->backoff.min_ms);
         r->hold_ms = tsd_mono_ms() + ms;        /* of all */
     }
 
-    if (slow) {
-        r->slow_hold_ms = tsd_mono_ms() + ms;
-
-    } else {
-        r->fast_hold_ms = tsd_mono_ms() + ms;
-    }
+    lane->hold_ms = tsd_mono_ms() + ms;
 
     tsd_log_limited(&r->limiter, TSD_LOG_WARN, "rest_failed",
                     "source=binance what=%s status=%d retry_in_ms=%lld "
@@ -281,12 +299,7 @@ binance_rest_on_answer(void *ctx, const http_answer_t *answer)
 
     if (answer->status == 200) {
         if (binance_rest_take(r, answer) == 0) {
-            if (rest_job_slow(&r->job)) {
-                r->slow_backoff.attempt = 0;
-
-            } else {
-                r->backoff.attempt = 0;
-            }
+            binance_rest_lane(r, &r->job)->backoff.attempt = 0;
 
         } else {
             what = "unreadable answer";
@@ -326,6 +339,7 @@ binance_rest_on_answer(void *ctx, const http_answer_t *answer)
 
     /* not in here: the client is still busy with this answer */
 
+    r->waits = 0;
     binance_timer(r->timer, 0);
 }
 
@@ -336,7 +350,7 @@ binance_rest_delay(binance_rest_t *r, const rest_job_t *job)
 {
     int64_t  ms, own;
 
-    own = rest_job_slow(job) ? r->slow_hold_ms : r->fast_hold_ms;
+    own = binance_rest_lane(r, job)->hold_ms;
     ms = (own > r->hold_ms ? own : r->hold_ms) - tsd_mono_ms();
 
     if (ms > 0) {
@@ -357,21 +371,32 @@ binance_rest_delay(binance_rest_t *r, const rest_job_t *job)
 }
 
 
-/* A snapshot of a book or candles that somebody wants; 0: nobody does. */
+/* A snapshot of a book or candles that somebody wants; 0: nobody does.  Where
+   both are wanted they take turns, and what may be asked now goes first. */
 static int
 binance_rest_pick_slow(binance_rest_t *r, rest_job_t *job)
 {
+    int                candles;
     int32_t            i;
+    int64_t            now, depth_ms, klines_ms;
     binance_market_t  *k = r->b->market;
 
     memset(job, 0, sizeof(*job));
     job->n = 1;
 
     i = binance_book_want(k, r->unlisted);
+    candles = binance_fill_want(k, r->unlisted, &job->fill);
 
-    if ((i < 0 || r->candles_turn)
-        && binance_fill_want(k, r->unlisted, &job->fill))
-    {
+    if (i >= 0 && candles) {
+        now = tsd_mono_ms();
+        depth_ms = r->lane[REST_LANE_DEPTH].hold_ms;
+        klines_ms = r->lane[REST_LANE_KLINES].hold_ms;
+
+        candles = (depth_ms <= now && klines_ms <= now)
+                  ? r->candles_turn : klines_ms < depth_ms;
+    }
+
+    if (candles) {
         job->kind = REST_KLINES;
         job->first = job->fill.i;
         return 1;
@@ -394,7 +419,7 @@ binance_rest_pick_slow(binance_rest_t *r, rest_job_t *job)
 static int
 binance_rest_pick(binance_rest_t *r, rest_job_t *job)
 {
-    if ((r->njobs == 0 || tsd_mono_ms() < r->fast_hold_ms)
+    if ((r->njobs == 0 || tsd_mono_ms() < r->lane[REST_LANE_FAST].hold_ms)
         && binance_rest_pick_slow(r, job)
         && (r->njobs == 0 || binance_rest_delay(r, job) == 0))
     {
@@ -434,11 +459,14 @@ binance_rest_next(binance_rest_t *r)
     int       rc;
     int64_t   ms;
 
+    r->waits = 0;
+
     while (!r->pending && binance_rest_pick(r, &r->job)) {
 
         ms = binance_rest_delay(r, &r->job);
 
         if (ms > 0) {
+            r->waits = 1;
             binance_timer(r->timer, ms);
             return;
         }
@@ -502,6 +530,7 @@ binance_rest_refresh(binance_t *b)
     }
 
     binance_rest_plan(r);
+    r->waits = 0;
     binance_timer(r->timer, REST_SOON_MS);
 }
 
@@ -529,9 +558,12 @@ binance_rest_kick(binance_t *b)
 {
     binance_rest_t  *r = b->rest;
 
-    /* what waits, waits for a reason; only what was asleep is woken */
+    /* what waits for a delay may have been overtaken by what need not; an
+       answer, and connections that open together, come by themselves */
 
-    if (r->begun && !r->pending && !evtimer_pending(r->timer, NULL)) {
+    if (r->begun && !r->pending
+        && (r->waits || !evtimer_pending(r->timer, NULL)))
+    {
         binance_timer(r->timer, 0);
     }
 }
@@ -540,7 +572,7 @@ binance_rest_kick(binance_t *b)
 int
 binance_rest_start(binance_t *b)
 {
-    uint32_t         n;
+    uint32_t         n, i;
     source_t        *s = b->source;
     binance_rest_t  *r;
 
@@ -552,9 +584,11 @@ binance_rest_start(binance_t *b)
     b->rest = r;
     r->b = b;
     binance_weight_init(&r->weight);
-    r->backoff.min_ms = s->config->backoff_min_ms;
-    r->backoff.max_ms = s->config->backoff_max_ms;
-    r->slow_backoff = r->backoff;
+
+    for (i = 0; i < REST_LANES; i++) {
+        r->lane[i].backoff.min_ms = s->config->backoff_min_ms;
+        r->lane[i].backoff.max_ms = s->config->backoff_max_ms;
+    }
 
     /* those of a kind have no symbol in common */
 

@@ -88,6 +88,22 @@ class Depth(Rest):
         wait_for(lambda: len(self.calls(TICKER)) > 4, 'tickers are refused')
         self.book(5)
 
+    def test_books_come_back_although_candles_are_refused(self):
+        # with pauses so long that one of them would keep a book away
+        self.start('trade,bookTicker,depth@100ms', marketd=False,
+                   FEED_BACKOFF_MIN_MS=30000, FEED_BACKOFF_MAX_MS=30000)
+        self.feed.act('rest_status', status=500, count=100000, path=KLINES)
+        self.stack.start_marketd()
+        wait_for(lambda: self.calls(KLINES) and self.calls(DEPTH), 'calls')
+        self.book(5)
+        for _ in range(4):
+            before = len(self.calls(DEPTH))
+            self.feed.act('stream_fault', stream='btcusdt@depth@100ms',
+                          how='drop', count=1)
+            wait_for(lambda b=before: len(self.calls(DEPTH)) > b,
+                     'a snapshot is asked for', 4)
+            self.book(4)
+
     def lost(self, ask, path=DEPTH):
         """The connection is cut and back; how often path was asked then."""
         before = len(self.calls(path))
