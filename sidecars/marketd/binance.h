@@ -77,6 +77,9 @@ trd_rc_t binance_message(binance_t *b, const char *msg, size_t len);
 trd_rc_t binance_snapshot(binance_t *b, const char *body, size_t len,
     uint32_t *rows);
 
+/* Looks for trades in it that the stream has not told; nothing is applied. */
+trd_rc_t binance_look(binance_t *b, const char *body, size_t len);
+
 /* 0 .. bound - 1 */
 uint32_t binance_random(uint32_t bound);
 
@@ -94,14 +97,22 @@ void binance_timer(struct event *ev, int64_t ms);
 int binance_stream_start(binance_t *b);
 void binance_stream_stop(binance_t *b);
 
+/* REST told of an instrument what the stream may have failed to tell: the id
+   of its last trade, before it is applied. */
+void binance_stream_ticker(binance_t *b, uint32_t instrument, uint64_t id);
+
 int binance_rest_start(binance_t *b);
 void binance_rest_stop(binance_t *b);
 
 /* A connection is new: take a snapshot of everything, soon. */
 void binance_rest_refresh(binance_t *b);
 
-/* The same, unless there was one already: REST does not wait for a stream
-   that cannot be had. */
+/* The market is quiet: let binance_look() see whether it is, unless there is
+   other work. */
+void binance_rest_look(binance_t *b);
+
+/* The same as binance_rest_refresh(), unless there was one already: REST does
+   not wait for a stream that cannot be had. */
 void binance_rest_begin(binance_t *b);
 
 /* When that was, by the wall clock; 0: not yet. */

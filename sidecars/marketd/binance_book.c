@@ -20,7 +20,8 @@
  * it is there, for the differences of that time are kept as well.
  *
  * Partial books (depth20) need none of this: each replaces the one before.
- * They, too, are taken off the board with the connection that brought them.
+ * They, too, are taken off the board with the connection that brought them,
+ * and both kinds when their stream dies alone (binance_mute.h).
  */
 
 #include <stdio.h>
@@ -292,6 +293,13 @@ binance_book_lose(binance_market_t *k, uint32_t i, const char *why)
     int64_t          now = tsd_mono_ms();
     uint32_t         shift;
     binance_book_t  *o = k->items[i].book;
+
+    if (k->depth != BINANCE_DEPTH_DIFF && why && o->shown) {
+        binance_book_count(k, TRD_BOOK_COUNT_LOST);
+        tsd_log_limited(&k->limiter[1], TSD_LOG_WARN, "book_lost",
+                        "source=binance symbol=%s reason=%s",
+                        binance_symbol(k->b, i), why);
+    }
 
     trd_book_reset(&o->book);
     o->best_id = 0;

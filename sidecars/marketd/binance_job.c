@@ -13,7 +13,7 @@
 #include "binance_job.h"
 
 static const char *const  rest_names[] = {
-    "ticker/24hr", "exchangeInfo", "depth", "klines"
+    "ticker/24hr", "ticker/24hr", "exchangeInfo", "depth", "klines"
 };
 
 

@@ -13,6 +13,7 @@
 
 typedef enum {
     REST_TICKER = 0,
+    REST_LOOK,                  /* tickers that are looked at, not taken */
     REST_INFO,
     REST_DEPTH,                 /* the last two are paced */
     REST_KLINES

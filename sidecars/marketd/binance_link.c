@@ -7,6 +7,7 @@
  * go to the decoder.  Lives in binance_stream.c's hands.
  */
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,12 +123,99 @@ binance_link_on_heard(void *ctx, size_t bytes)
 }
 
 
+void
+binance_link_list(binance_link_t *link)
+{
+    int   n;
+    char  msg[64];
+
+    n = snprintf(msg, sizeof(msg),
+                 "{\"method\":\"LIST_SUBSCRIPTIONS\",\"id\":%u}",
+                 (unsigned) ++link->requests);
+
+    if (ws_client_send(link->ws, msg, (size_t) n) == 0) {
+        link->list_id = link->requests;
+        link->list_ms = tsd_mono_ms();
+    }
+}
+
+
+static int
+binance_link_has(json_t *names, size_t i, const char *name, size_t len)
+{
+    json_t  *is = json_array_get(names, i);
+
+    return is && json_string_length(is) == len
+           && memcmp(json_string_value(is), name, len) == 0;
+}
+
+
+/* {"result":["btcusdt@trade",...],"id":7}, usually in the order that they
+   were asked for.  1: it is the answer. */
+static int
+binance_link_listed(binance_link_t *link, const char *msg, size_t len)
+{
+    char       name[STREAM_NAME_MAX];
+    size_t     n = 0, at, all;
+    json_t    *root, *names;
+    uint32_t   i;
+
+    root = json_loadb(msg, len, 0, NULL);
+    names = json_object_get(root, "result");
+
+    if (json_integer_value(json_object_get(root, "id"))
+            != (json_int_t) link->list_id
+        || !json_is_array(names))
+    {
+        json_decref(root);
+        return 0;
+    }
+
+    link->list_id = 0;
+    all = json_array_size(names);
+
+    for (i = 0; i < link->streams; i++) {
+        n = binance_stream_name(link, i, name);
+
+        if (binance_link_has(names, i, name, n)) {
+            continue;
+        }
+
+        for (at = 0; at < all && !binance_link_has(names, at, name, n); at++) {
+            /* void */
+        }
+
+        if (at == all) {
+            break;
+        }
+    }
+
+    json_decref(root);
+
+    if (i == link->streams) {
+        link->listed_ms = link->heard_ms;
+
+    } else {
+        link->lost = 1;
+        tsd_log_limited(&link->limiter, TSD_LOG_WARN, "stream_gone",
+                        "source=binance stream=%.*s there=%u of=%u", (int) n,
+                        name, (unsigned) all, (unsigned) link->streams);
+    }
+
+    return 1;
+}
+
+
 /* Well formed, but no quote: an answer to SUBSCRIBE, or news of the server. */
 static void
 binance_link_notice(binance_link_t *link, const char *msg, size_t len)
 {
     char    text[256];
     size_t  i;
+
+    if (link->list_id && binance_link_listed(link, msg, len)) {
+        return;
+    }
 
     for (i = 0; i < len && i < sizeof(text) - 1; i++) {
         text[i] = (msg[i] < 0x20 || msg[i] > 0x7e) ? '.'
@@ -163,6 +251,7 @@ binance_link_on_text(void *ctx, const char *msg, size_t len)
         link->bad = 0;
         link->quoted = 1;
         link->quote_ms = link->heard_ms;
+        link->owed_ms = 0;
         binance_conn_quoted(link->conn, link);
         break;
 

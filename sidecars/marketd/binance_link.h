@@ -25,11 +25,16 @@ typedef struct {
     uint32_t         asked;         /* streams, by URL and by SUBSCRIBE */
     uint32_t         requests;
     uint32_t         bad;           /* unreadable messages in a row */
+    uint32_t         list_id;       /* of LIST_SUBSCRIPTIONS under way */
     uint8_t          open;
     uint8_t          quoted;        /* brought a quote */
-    int64_t          opened_ms;     /* monotonic, as are the next two */
+    uint8_t          lost;          /* streams that it should have it lacks */
+    int64_t          opened_ms;     /* monotonic, as are the next ones */
     int64_t          heard_ms;
     int64_t          quote_ms;
+    int64_t          list_ms;       /* its streams were asked for, */
+    int64_t          listed_ms;     /* ... and all were there */
+    int64_t          owed_ms;       /* REST told what it did not; 0 */
     tsd_limiter_t    limiter;
 } binance_link_t;
 
@@ -37,6 +42,9 @@ typedef struct {
 binance_link_t *binance_link_open(binance_t *b, binance_conn_t *conn,
     uint32_t first, uint32_t n);
 void binance_link_free(binance_link_t *link);
+
+/* Asks which streams it has: sets listed_ms or lost when the answer comes. */
+void binance_link_list(binance_link_t *link);
 
 /* It is open; it brought a quote; the server is about to go; it is over,
    and the receiver frees it. */

@@ -72,6 +72,10 @@ binance_on_trade(void *ctx, const char *symbol, size_t len,
         market_refuse(m, k->b->source->stats, refused, symbol, len);
     }
 
+    if (refused == TRD_REFUSED_NOT) {
+        binance_mute_trade(&item->mute, m->now_us / 1000, t->print.price_e8);
+    }
+
     was = refused;
     since_ms = item->prints.ms;
 
@@ -126,6 +130,25 @@ binance_on_kline(void *ctx, const char *symbol, size_t len,
 }
 
 
+/* Depth was heard; what the book says now is held against the other streams. */
+static void
+binance_depth_heard(binance_market_t *k, binance_item_t *item, uint64_t id)
+{
+    trd_level_t      bid = { 0, 0 }, ask = { 0, 0 };
+    binance_book_t  *o = item->book;
+
+    if ((o->live || o->book.state == TRD_BOOK_PARTIAL)
+        && (trd_book_best(&o->book, TRD_BOOK_BID, &bid) != TRD_OK
+            || trd_book_best(&o->book, TRD_BOOK_ASK, &ask) != TRD_OK))
+    {
+        bid.price_e8 = 0;
+    }
+
+    binance_mute_depth(&item->mute, k->b->source->market->now_us / 1000, id,
+                       bid.price_e8, ask.price_e8);
+}
+
+
 static void
 binance_on_diff(void *ctx, const char *symbol, size_t len,
     const trd_depth_t *d)
@@ -138,6 +161,7 @@ binance_on_diff(void *ctx, const char *symbol, size_t len,
 
     if (item && item->book && k->depth == BINANCE_DEPTH_DIFF) {
         binance_book_diff(k, (uint32_t) (item - k->items), d);
+        binance_depth_heard(k, item, d->last_id);
     }
 }
 
@@ -154,6 +178,7 @@ binance_on_partial(void *ctx, const char *symbol, size_t len,
 
     if (item && item->book && k->depth == BINANCE_DEPTH_PARTIAL) {
         binance_book_partial(k, (uint32_t) (item - k->items), d);
+        binance_depth_heard(k, item, d->last_id);
     }
 }
 
@@ -201,28 +226,86 @@ binance_market_streams(const binance_t *b)
 
 
 void
-binance_market_best(binance_t *b, uint32_t instrument, const trd_update_t *u)
+binance_market_best(binance_t *b, uint32_t instrument, const trd_update_t *u,
+    int taken)
 {
     int32_t            i;
     binance_book_t    *o;
     binance_market_t  *k = b->market;
 
-    if (k->depth != BINANCE_DEPTH_DIFF || u->kind != TRD_UPDATE_BOOK) {
-        return;
-    }
-
     i = k->by_instrument[instrument];
 
-    if (i < 0 || k->items[i].book == NULL) {
+    if (i < 0) {
         return;
     }
 
     o = k->items[i].book;
+    binance_mute_best(&k->items[i].mute, b->source->market->now_us / 1000,
+                      u->id, u->bid_e8, u->ask_e8, o ? o->book.last_id : 0);
+
+    if (k->depth != BINANCE_DEPTH_DIFF || o == NULL || !taken) {
+        return;
+    }
+
     o->best_id = u->id;
     o->best_bid = u->bid_e8;
     o->best_ask = u->ask_e8;
 
     binance_book_check(k, (uint32_t) i);
+}
+
+
+uint32_t
+binance_market_mute(binance_t *b, uint32_t first, uint32_t n,
+    int64_t heard_ms)
+{
+    int64_t            limit;
+    unsigned           dead;
+    uint32_t           i, count = 0;
+    binance_market_t  *k = b->market;
+
+    limit = b->source->config->mute_timeout_ms;
+    limit = limit < k->depth_limit_ms ? k->depth_limit_ms : limit;
+
+    for (i = first; i < first + n; i++) {
+        dead = binance_mute_dead(&k->items[i].mute, heard_ms, limit);
+
+        if (dead == 0) {
+            continue;
+        }
+
+        count++;
+        market_clock(b->source->market);
+
+        if ((dead & BINANCE_MUTE_DEPTH) && k->items[i].book) {
+            binance_book_lose(k, i, "mute");
+        }
+
+        if (dead & BINANCE_MUTE_BEST) {
+            tsd_log_limited(&k->limiter[2], TSD_LOG_WARN, "best_mute",
+                            "source=binance symbol=%s",
+                            binance_symbol(b, i));
+        }
+    }
+
+    return count;
+}
+
+
+int
+binance_market_ticker(binance_t *b, uint32_t i, uint64_t id,
+    int64_t since_ms)
+{
+    int              first;
+    source_t        *s = b->source;
+    binance_item_t  *item = &b->market->items[i];
+
+    /* what was traded before the stream was there it need not tell */
+
+    first = item->ticker_ms <= since_ms;
+    item->ticker_ms = s->market->now_us / 1000;
+
+    return !first && id > s->market->states[s->instruments[i]].trade_id;
 }
 
 
@@ -233,6 +316,8 @@ binance_market_cut(binance_t *b, uint32_t first, uint32_t n)
     binance_market_t  *k = b->market;
 
     for (i = first; i < first + n; i++) {
+        memset(&k->items[i].mute, 0, sizeof(k->items[i].mute));
+
         if (k->items[i].book) {
             binance_book_lose(k, i, NULL);
         }
@@ -303,6 +388,10 @@ binance_market_kinds(binance_market_t *k)
                    && k->depth == BINANCE_DEPTH_OFF)
         {
             k->depth = BINANCE_DEPTH_PARTIAL;
+        }
+
+        if (strncmp(kind, "depth", 5) == 0) {
+            k->depth_limit_ms = strstr(kind, "@100ms") ? 300 : 3000;
         }
     }
 }

@@ -15,6 +15,7 @@
 #define MARKETD_BINANCE_MARKET_H
 
 #include "binance.h"
+#include "binance_mute.h"
 #include "series.h"
 #include "trd_book.h"
 #include "trd_prints.h"
@@ -56,6 +57,8 @@ typedef struct {
 typedef struct {
     binance_book_t  *book;
     trd_prints_t     prints;        /* trades and klines that it had */
+    binance_mute_t   mute;
+    int64_t          ticker_ms;     /* monotonic: the last one of REST */
     int64_t          fill_ms[TRD_INTERVALS];    /* candles are missing from
                                                    here on, 0 = from ever,
                                                    -1 = none are */
@@ -69,6 +72,7 @@ struct binance_market_s {
     int32_t         *by_instrument;     /* -1: not the source's */
     uint32_t         n;
     uint32_t         depth;             /* binance_depth_t */
+    uint32_t         depth_limit_ms;    /* silence that is owed no longer */
     uint8_t          trades;            /* streams that are subscribed */
     uint8_t          aggregates;
     uint8_t          klines;
@@ -100,9 +104,19 @@ trd_rc_t binance_market_message(binance_t *b, const char *msg, size_t len);
    them. */
 uint32_t binance_market_streams(const binance_t *b);
 
-/* A bookTicker: what the local book must agree with. */
+/* A bookTicker: what the local book must agree with, if it was taken. */
 void binance_market_best(binance_t *b, uint32_t instrument,
-    const trd_update_t *u);
+    const trd_update_t *u, int taken);
+
+/* Streams of these that died while the connection was heard of: their books
+   are lost.  How many did. */
+uint32_t binance_market_mute(binance_t *b, uint32_t first, uint32_t n,
+    int64_t heard_ms);
+
+/* A ticker of REST, before it is applied.  1: there was a trade that a stream
+   heard of since then, since_ms, should have told. */
+int binance_market_ticker(binance_t *b, uint32_t i, uint64_t id,
+    int64_t since_ms);
 
 /* The connection of these was lost; it is back, and was last heard of then,
    0: unknown.  The first one is back, too, if REST did not wait for it. */

@@ -99,32 +99,33 @@ binance_rest_push(binance_rest_t *r, uint32_t first, uint32_t n,
 }
 
 
+static void
+binance_rest_push_all(binance_rest_t *r, rest_kind_t kind)
+{
+    uint32_t  i, n = r->b->source->n;
+
+    for (i = (n + BINANCE_BATCH - 1) / BINANCE_BATCH * BINANCE_BATCH; i;
+         /* void */ )
+    {
+        i -= BINANCE_BATCH;
+        binance_rest_push(r, i, n - i < BINANCE_BATCH ? n - i : BINANCE_BATCH,
+                          kind);
+    }
+}
+
+
 /* All of it anew: tickers on top of the stack, for they matter more. */
 static void
 binance_rest_plan(binance_rest_t *r)
 {
-    int       info;
-    uint32_t  i, n = r->b->source->n;
-
     r->njobs = 0;
-    info = tsd_mono_ms() >= r->info_ms;
 
-    if (info) {
-        memset(r->unlisted, 0, n);      /* they may be listed by now */
+    if (tsd_mono_ms() >= r->info_ms) {
+        memset(r->unlisted, 0, r->b->source->n);    /* they may be by now */
+        binance_rest_push_all(r, REST_INFO);
     }
 
-    for ( /* void */ ; info >= 0; info--) {
-        for (i = (n - 1) / BINANCE_BATCH * BINANCE_BATCH; n; /* void */ ) {
-            binance_rest_push(r, i, n - i < BINANCE_BATCH ? n - i
-                                                          : BINANCE_BATCH,
-                              info ? REST_INFO : REST_TICKER);
-            if (i == 0) {
-                break;
-            }
-
-            i -= BINANCE_BATCH;
-        }
-    }
+    binance_rest_push_all(r, REST_TICKER);
 }
 
 
@@ -214,6 +215,10 @@ binance_rest_take(binance_rest_t *r, const http_answer_t *answer)
     case REST_KLINES:
         return binance_fill_take(r->b->market, &r->job.fill, answer->body,
                                  answer->len);
+
+    case REST_LOOK:
+        return binance_look(r->b, answer->body, answer->len) == TRD_ERROR
+               ? -1 : 0;
 
     case REST_INFO:
         if (binance_info_compare(r->b, r->job.first, r->job.n, r->unlisted,
@@ -532,6 +537,18 @@ binance_rest_refresh(binance_t *b)
     binance_rest_plan(r);
     r->waits = 0;
     binance_timer(r->timer, REST_SOON_MS);
+}
+
+
+void
+binance_rest_look(binance_t *b)
+{
+    binance_rest_t  *r = b->rest;
+
+    if (r->begun && r->njobs == 0) {
+        binance_rest_push_all(r, REST_LOOK);
+        binance_rest_kick(b);
+    }
 }
 
 

@@ -17,6 +17,10 @@
 #include "binance_link.h"
 #include "binance_market.h"
 
+#define STREAM_OWED_MS     250      /* what REST told first may be on its way */
+#define STREAM_RENEW_MUTE  10       /* at most a renewal in so many times the
+                                       mute limit for streams that died */
+
 struct binance_conn_s {
     binance_t          *b;
     uint32_t            first;      /* of the source's instruments */
@@ -30,6 +34,9 @@ struct binance_conn_s {
     int64_t             heard_ms;   /* wall clock: the last one's last word */
     uint8_t             stale;
     uint8_t             ever;       /* was open once */
+    uint8_t             mute;       /* the last one ended so, and this one has
+                                       proved nothing */
+    uint8_t             ailing;     /* streams of it died: to be renewed */
 };
 
 static void binance_conn_open(binance_conn_t *conn, binance_link_t **place);
@@ -151,7 +158,9 @@ binance_conn_over(binance_conn_t *conn, binance_link_t *link,
 
     conn->live = conn->next;
     conn->next = NULL;
-    conn->stale = 0;
+    conn->ailing = 0;
+    conn->mute = why->reason == TRD_RECONNECT_MUTE;
+    conn->stale = conn->mute;
 
     if (conn->live == NULL) {
         binance_conn_retry(conn, why->status, why->retry_after_ms);
@@ -184,7 +193,8 @@ binance_link_drop(binance_link_t *link, trd_reconnect_t reason,
 static void
 binance_conn_swap(binance_conn_t *conn)
 {
-    source_t  *s = conn->b->source;
+    source_t         *s = conn->b->source;
+    trd_reconnect_t   reason;
 
     binance_link_free(conn->old);
 
@@ -192,16 +202,28 @@ binance_conn_swap(binance_conn_t *conn)
     conn->live = conn->next;
     conn->next = NULL;
     conn->stale = 0;
+    conn->mute = 0;
+    reason = TRD_RECONNECT_AGE;
+
+    if (conn->ailing) {
+        conn->ailing = 0;
+        reason = TRD_RECONNECT_MUTE;
+        conn->renew_ms = tsd_mono_ms() + STREAM_RENEW_MUTE
+                         * (int64_t) s->config->mute_timeout_ms;
+
+        /* bid and ask of a ticker are better than those of a dead stream */
+        market_reconnected(s->market, TRD_SOURCE_BINANCE);
+    }
 
     if (conn->old) {
         ws_client_goodbye(conn->old->ws);
     }
 
-    binance_conn_count(conn, TRD_RECONNECT_AGE);
+    binance_conn_count(conn, reason);
     atomic_store_explicit(&s->stats->connected_ms, tsd_wall_ms(),
                           memory_order_relaxed);
     tsd_log(TSD_LOG_INFO, "feed_renewed", "source=binance reason=%s",
-            trd_reconnect_name(TRD_RECONNECT_AGE));
+            trd_reconnect_name(reason));
 
     binance_state(conn->b);
     binance_rest_refresh(conn->b);
@@ -242,7 +264,7 @@ binance_conn_opened(binance_conn_t *conn, binance_link_t *link)
     }
 
     conn->ever = 1;
-    conn->stale = 0;
+    conn->stale = conn->mute;
     binance_state(conn->b);
     binance_rest_refresh(conn->b);
 }
@@ -289,15 +311,78 @@ binance_conn_open(binance_conn_t *conn, binance_link_t **place)
 }
 
 
+void
+binance_stream_ticker(binance_t *b, uint32_t instrument, uint64_t id)
+{
+    int32_t          i = b->market->by_instrument[instrument];
+    binance_link_t  *link;
+
+    if (i < 0 || b->nconns == 0) {
+        return;
+    }
+
+    link = b->conns[(uint32_t) i / b->conns[0].n].live;
+
+    if (link && link->open
+        && binance_market_ticker(b, (uint32_t) i, id, link->opened_ms)
+        && link->owed_ms == 0)
+    {
+        link->owed_ms = tsd_mono_ms();
+    }
+}
+
+
+/* REST told of a trade, and the stream still does not. */
+static int
+binance_link_owes(const binance_link_t *link, int64_t now_ms)
+{
+    return link->owed_ms && now_ms - link->owed_ms >= STREAM_OWED_MS;
+}
+
+
+/* NULL, or why this link, which is heard of, is given up. */
+static const char *
+binance_link_dead(const binance_link_t *link, int64_t now_ms, int64_t mute)
+{
+    if (now_ms - link->quote_ms < 2 * mute) {
+        return NULL;
+    }
+
+    if (link->lost) {
+        return "a subscription is gone";
+    }
+
+    if (binance_link_owes(link, now_ms)) {
+        return "trades elsewhere, none here";
+    }
+
+    if (now_ms - link->quote_ms >= 3 * mute
+        && now_ms - link->listed_ms >= 2 * mute)
+    {
+        return "pongs but no quotes";
+    }
+
+    return NULL;
+}
+
+
 /*
  * Silence.  No byte for mute_timeout_ms: stale, and a ping; half as much
- * again, and it is given up.  Bytes but no quotes: stale alike, and given up
- * after three times as long, since a subscription may have died.
+ * again, and it is given up.
+ *
+ * Bytes but no quotes: a quiet market, or a subscription that died.  The
+ * server is asked what it thinks we are subscribed to, and REST what was
+ * traded.  While the one names all our streams and the other no new trade, the
+ * market is quiet and the link is left alone.  It is given up after twice the
+ * time if a stream is missing or a trade was not told, and after three times
+ * as long without an answer.
  */
 static void
 binance_link_watch(binance_link_t *link, int64_t now_ms)
 {
+    int              quiet;
     int64_t          mute, heard, quoted;
+    const char      *why;
     binance_conn_t  *conn = link->conn;
 
     mute = conn->b->source->config->mute_timeout_ms;
@@ -309,28 +394,65 @@ binance_link_watch(binance_link_t *link, int64_t now_ms)
         return;
     }
 
-    if (quoted >= 3 * mute) {
-        binance_link_drop(link, TRD_RECONNECT_MUTE, "pongs but no quotes");
+    why = binance_link_dead(link, now_ms, mute);
+
+    if (why) {
+        binance_link_drop(link, TRD_RECONNECT_MUTE, why);
         return;
+    }
+
+    if (quoted >= mute && now_ms - link->list_ms >= mute
+        && link->asked >= link->streams)
+    {
+        binance_link_list(link);
+        binance_rest_look(conn->b);
     }
 
     if (link != conn->live) {
         return;
     }
 
-    if (quoted < mute) {
+    /* an answer to that takes a moment */
+
+    quiet = link->listed_ms && now_ms - link->listed_ms < 2 * mute
+            && !link->lost && link->owed_ms == 0;
+
+    if (quiet || (quoted < mute + mute / 4 && !link->lost
+                  && (link->quoted || !conn->mute)))
+    {
+
         if (conn->stale) {
-            tsd_log(TSD_LOG_INFO, "feed_back", "source=binance");
+            tsd_log(TSD_LOG_INFO, "feed_back", "source=binance quiet=%d",
+                    quoted >= mute);
         }
 
-        conn->stale = 0;
+        conn->stale = conn->mute = 0;
 
-    } else if (!conn->stale) {
+    } else if (!conn->stale && quoted >= mute) {
         conn->stale = 1;
         tsd_log(TSD_LOG_WARN, "feed_mute",
                 "source=binance heard_ms_ago=%lld quote_ms_ago=%lld",
                 (long long) heard, (long long) quoted);
         (void) ws_client_ping(link->ws);
+    }
+}
+
+
+/* Part of its streams died, and the others go on: it is renewed, and not cut
+   before that. */
+static void
+binance_conn_ail(binance_conn_t *conn, int64_t now_ms)
+{
+    int64_t          mute;
+    binance_t       *b = conn->b;
+    binance_link_t  *link = conn->live;
+
+    mute = b->source->config->mute_timeout_ms;
+
+    if (binance_market_mute(b, conn->first, conn->n, link->heard_ms)
+        || (link->lost && now_ms - link->quote_ms < mute))
+    {
+        conn->ailing = 1;
     }
 }
 
@@ -360,8 +482,13 @@ binance_stream_on_watch(evutil_socket_t fd, short what, void *arg)
             binance_link_watch(conn->live, now);
         }
 
+        if (conn->live && conn->live->open) {
+            binance_conn_ail(conn, now);
+        }
+
         if (conn->live && conn->live->open && conn->next == NULL
-            && max_age > 0 && now - conn->live->opened_ms >= max_age
+            && (conn->ailing || (max_age > 0
+                                 && now - conn->live->opened_ms >= max_age))
             && now >= conn->renew_ms)
         {
             binance_conn_open(conn, &conn->next);

@@ -52,11 +52,16 @@ binance_update(void *ctx, const char *symbol, size_t len,
         return;
     }
 
+    if (u->kind == TRD_UPDATE_SNAPSHOT) {
+        binance_stream_ticker(b, (uint32_t) instrument, u->id);
+    }
+
     refused = market_apply(s->market, s->stats, (uint32_t) instrument, u);
     b->market->refused = refused;
 
-    if (refused == TRD_REFUSED_NOT && u->kind == TRD_UPDATE_BOOK) {
-        binance_market_best(b, (uint32_t) instrument, u);
+    if (u->kind == TRD_UPDATE_BOOK) {
+        binance_market_best(b, (uint32_t) instrument, u,
+                            refused == TRD_REFUSED_NOT);
     }
 }
 
@@ -201,6 +206,29 @@ binance_snapshot(binance_t *b, const char *body, size_t len, uint32_t *rows)
     *rows = b->rows;
 
     return binance_count(b, rc, body, len);
+}
+
+
+static void
+binance_look_at(void *ctx, const char *symbol, size_t len,
+    const trd_update_t *u)
+{
+    int32_t     instrument;
+    binance_t  *b = ctx;
+
+    instrument = market_find(b->source->market, TRD_SOURCE_BINANCE, symbol,
+                             len);
+
+    if (instrument >= 0) {
+        binance_stream_ticker(b, (uint32_t) instrument, u->id);
+    }
+}
+
+
+trd_rc_t
+binance_look(binance_t *b, const char *body, size_t len)
+{
+    return trd_binance_ticker_24hr(body, len, binance_look_at, b);
 }
 
 

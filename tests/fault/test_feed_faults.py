@@ -189,9 +189,37 @@ class FeedFaults(unittest.TestCase):
 
     def test_mute_but_alive(self):
         # pings come and are answered, only quotes do not: a dead subscription
-        self.start()
+        self.start(env={'FEED_MUTE_TIMEOUT_MS': 700})
         self.outage(lambda: self.feed.act('mute'),
                     lambda: self.feed.act('unmute'), 'mute', 1.5)
+        self.over()
+
+    def test_mute_although_it_says_that_we_are_subscribed(self):
+        # what REST tells of trades that the stream did not gives it away
+        self.start(env={'FEED_MUTE_TIMEOUT_MS': 700})
+        # its state is good until that has been asked
+        self.outage(lambda: self.feed.act('mute', listed=True),
+                    lambda: self.feed.act('unmute'), 'mute', 1.5, state=False)
+        self.assertIn('text="trades elsewhere, none here"',
+                      self.stack.log('marketd'))
+        self.over()
+
+    def test_quiet_market_is_not_cut(self):
+        # nothing is traded, everything is answered
+        self.start()
+        total = self.feed.status()['connections_total']
+        self.feed.act('pause')
+        self.stale(state=False)
+        time.sleep(8 * SETTINGS['FEED_MUTE_TIMEOUT_MS'] / 1000)
+        status = self.feed.status()
+        self.assertEqual(status['connections_total'], total)
+        self.assertTrue(any('LIST_SUBSCRIPTIONS' in r
+                            for r in status['requests']))
+        self.assertEqual(self.stack.source()['state'], 'connected')
+        self.assertEqual(self.reconnects('mute'), 0)
+        self.feed.act('resume')
+        self.fresh()
+        self.assertEqual(self.feed.status()['connections_total'], total)
         self.over()
 
     def test_half_dead(self):

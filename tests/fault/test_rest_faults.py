@@ -148,6 +148,64 @@ class Depth(Rest):
                                  for call in self.calls(DEPTH)[before:]])
 
 
+class Mute(Rest):
+    """One stream of an instrument dies, and all others go on."""
+
+    def source(self):
+        return self.stack.source()
+
+    def kill(self, stream):
+        self.feed.act('stream_fault', stream=stream, how='drop',
+                      count=10 ** 9)
+
+    def dead_depth(self, kind):
+        self.start(f'trade,bookTicker,{kind}', BINANCE_BACKFILL=0,
+                   FEED_MUTE_TIMEOUT_MS=1000)
+        self.book()
+        lost = self.stack.json('/market/data-feeds')['books']['lost']
+        self.kill(f'btcusdt@{kind}')
+        wait_for(lambda: self.depth() is None, 'no book', 5)
+        self.assertIsNotNone(self.depth('ETH'))
+        self.assertIn('event=book_lost source=binance symbol=BTCUSDT '
+                      'reason=mute', self.stack.log('marketd'))
+        self.assertEqual(self.stack.json('/market/data-feeds')['books']
+                         ['lost'], lost + 1)
+        # a connection of its own might bring it
+        wait_for(lambda: self.source()['reconnects']['mute'], 'a renewal', 5)
+        self.feed.act('stream_reset')
+        self.book(5)
+
+    def test_dead_differences_are_found(self):
+        self.dead_depth('depth@100ms')
+
+    def test_dead_partial_books_are_found(self):
+        self.dead_depth('depth20@100ms')
+
+    def test_dead_best_prices_are_found(self):
+        self.start('trade,bookTicker,depth@100ms', BINANCE_BACKFILL=0,
+                   FEED_MUTE_TIMEOUT_MS=1000)
+        self.book()
+        self.kill('btcusdt@bookTicker')
+        wait_for(lambda: self.source()['reconnects']['mute'], 'a renewal', 5)
+        self.assertIn('event=best_mute source=binance symbol=BTCUSDT',
+                      self.stack.log('marketd'))
+        self.assertIsNotNone(self.depth())
+
+    def test_nothing_is_found_where_all_is_well(self):
+        self.start('trade,bookTicker,depth@100ms', BINANCE_BACKFILL=0,
+                   FEED_MUTE_TIMEOUT_MS=400)
+        self.book()
+        time.sleep(4)
+        self.feed.act('pause')
+        time.sleep(2)
+        self.feed.act('resume')
+        time.sleep(1)
+        self.assertIsNotNone(self.depth())
+        self.assertEqual(self.source()['reconnects']['mute'], 0)
+        self.assertEqual(self.stack.json('/market/data-feeds')['books']
+                         ['lost'], 0)
+
+
 class Tickers(Rest):
     """REST alone says what the last 24 hours were."""
 

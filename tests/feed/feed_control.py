@@ -116,10 +116,11 @@ class Control:
         self.app.refusing = None
         await self.app.listener.start()
 
-    async def do_mute(self, pings=True, pongs=True):
+    async def do_mute(self, pings=True, pongs=True, listed=False):
         """Send no event. pings false: no server pings either; pongs false:
-        client pings go unanswered: the half-dead connection."""
-        self.hub.muted = True
+        client pings go unanswered: the half-dead connection. listed: the
+        subscriptions that died are still said to be there."""
+        self.hub.muted, self.hub.listed = True, listed
         self.hub.send_pings, self.hub.answer_pings = pings, pongs
 
     async def do_unmute(self):
@@ -210,6 +211,10 @@ class Control:
             raise ValueError('how')
         self.hub.mangle.append({'stream': stream, 'how': how,
                                 'count': count})
+
+    async def do_stream_reset(self):
+        """Forget waiting faults of streams."""
+        self.hub.mangle.clear()
 
     async def do_book(self, symbol, limit=20):
         """The symbol's book at this moment, as REST would give it."""

@@ -232,7 +232,8 @@ class Client:
             else:
                 self.hub.unsubscribe(self, params)
         elif method == 'LIST_SUBSCRIPTIONS':
-            result = list(self.streams)
+            result = [] if self.hub.muted and not self.hub.listed \
+                else list(self.streams)
         elif method in ('SET_PROPERTY', 'GET_PROPERTY'):
             if not isinstance(params, list) or params[:1] != ['combined']:
                 return refuse(0, 'Unknown property', ident)
@@ -280,6 +281,7 @@ class Hub:
         self.errors = deque(maxlen=200)
         self.requests = deque(maxlen=200)
         self.muted = False
+        self.listed = True          # LIST_SUBSCRIPTIONS knows them if muted
         self.send_pings = True
         self.answer_pings = True
         self.slow_ms = None
