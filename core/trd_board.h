@@ -49,7 +49,7 @@
 #include "trd_series.h"
 
 #define TRD_BOARD_MAGIC        "TRDBOARD"
-#define TRD_BOARD_LAYOUT       5
+#define TRD_BOARD_LAYOUT       6
 #define TRD_BOARD_HEADER_SIZE  4096
 #define TRD_BOARD_TRIES        8        /* of a reader before TRD_AGAIN */
 #define TRD_BOARD_MAX          65536    /* instruments, at the very most */
@@ -247,6 +247,8 @@ typedef struct {
     _Atomic uint32_t              stale;        /* instruments stale now */
     _Atomic uint32_t              quoted;       /* instruments with a quote */
     _Atomic uint64_t              books[TRD_BOOK_COUNT_N];  /* so often */
+    _Atomic int64_t               market_ms;    /* the market's own clock; 0:
+                                                   it is the wall clock */
 } trd_board_header_t;
 
 _Static_assert(sizeof(trd_board_header_t) <= TRD_BOARD_HEADER_SIZE,

@@ -539,3 +539,16 @@ trd_board_depth(const trd_board_t *b, uint32_t instrument, uint32_t levels,
     return atomic_load_explicit(&head->version, memory_order_relaxed)
            == version ? TRD_CORRUPT : TRD_AGAIN;
 }
+
+
+int
+trd_board_book_stale(const trd_board_t *b, const trd_instrument_t *in,
+    const trd_board_book_t *book, int64_t wall_ms)
+{
+    int64_t  now;
+
+    now = atomic_load_explicit(&b->header->market_ms, memory_order_relaxed);
+    now = now ? now : wall_ms;
+
+    return now - book->received_ms > (int64_t) in->stale_after_ms;
+}

@@ -77,6 +77,13 @@ trd_rc_t trd_board_depth(const trd_board_t *b, uint32_t instrument,
     uint32_t levels, trd_level_t *buf, size_t room, trd_board_book_t *out)
     TRD_MUST_CHECK;
 
+/*
+ * Is the book older than stale_after_ms now?  By the market's clock, which is
+ * the caller's wall clock unless a replay or a simulated day has its own.
+ */
+int trd_board_book_stale(const trd_board_t *b, const trd_instrument_t *in,
+    const trd_board_book_t *book, int64_t wall_ms);
+
 /* places and hashes, shared with the writer */
 static inline size_t
 trd_candles_at(uint32_t instrument, unsigned interval, uint32_t capacity)

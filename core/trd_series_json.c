@@ -273,8 +273,8 @@ trd_book_hash(const trd_board_book_t *book)
                              book->last_id);
     h = XXH3_64bits_withSeed(book->asks, book->nasks * sizeof(trd_level_t), h);
 
-    return h ^ (uint64_t) (book->exchange_ms ? book->exchange_ms
-                                             : book->received_ms);
+    return h ^ (uint64_t) book->exchange_ms
+           ^ (uint64_t) book->received_ms * 0x9e3779b97f4a7c15ULL;
 }
 
 
@@ -300,7 +300,7 @@ trd_levels_json(trd_writer_t *w, const trd_instrument_t *in,
 
 void
 trd_depth_json(trd_writer_t *w, const trd_instrument_t *in,
-    const trd_board_book_t *book)
+    const trd_board_book_t *book, int stale)
 {
     trd_write_lit(w, "{\"symbol\":");
     trd_write_json_str(w, in->symbol, strlen(in->symbol));
@@ -309,6 +309,10 @@ trd_depth_json(trd_writer_t *w, const trd_instrument_t *in,
     trd_write_lit(w, ",\"timestamp\":");
     trd_write_time(w, book->exchange_ms ? book->exchange_ms
                                         : book->received_ms);
+    trd_write_lit(w, ",\"received_at\":");
+    trd_write_time(w, book->received_ms);
+    trd_write_lit(w, ",\"stale\":");
+    trd_write_str(w, stale ? "true" : "false");
     trd_write_lit(w, ",\"bids\":[");
     trd_levels_json(w, in, book->bids, book->nbids);
     trd_write_lit(w, "],\"asks\":[");

@@ -34,10 +34,11 @@ uint64_t trd_candles_hash(const trd_candle_t *c, uint32_t n);
 uint64_t trd_trades_hash(const trd_trade_t *t, uint32_t n);
 uint64_t trd_book_hash(const trd_board_book_t *book);
 
-/* {"symbol","last_update_id","timestamp","bids","asks"}; the timestamp is
-   the exchange's, or when we received it where that is not stated */
+/* {"symbol","last_update_id","timestamp","received_at","stale","bids",
+   "asks"}; the timestamp is the exchange's, or when we received it where that
+   is not stated; stale: see trd_board_book_stale() */
 void trd_depth_json(trd_writer_t *w, const trd_instrument_t *in,
-    const trd_board_book_t *book);
+    const trd_board_book_t *book, int stale);
 
 /* an array of {"id","price","quantity","side","timestamp","seq"}, in the
    order given; side is the taker's */

@@ -89,6 +89,7 @@ ngx_http_trading_trades(ngx_http_trading_call_t *call)
 ngx_int_t
 ngx_http_trading_depth(ngx_http_trading_call_t *call)
 {
+    int                          stale;
     size_t                       room;
     uint32_t                     levels;
     uint64_t                     tag;
@@ -128,7 +129,12 @@ ngx_http_trading_depth(ngx_http_trading_call_t *call)
         return ngx_http_trading_series_fail(call, rc, "an order book");
     }
 
-    tag = trd_book_hash(&book);
+    /* of a writer that is silent the tag says so by itself */
+
+    stale = trd_board_book_stale(call->board, &subject.in, &book,
+                                 ngx_http_trading_now());
+    tag = trd_book_hash(&book) ^ (uint64_t) stale;
+    stale |= call->stale ? 1 : 0;
 
     if (ngx_http_trading_unchanged(call, tag)) {
         return ngx_http_trading_not_modified(call);
@@ -142,7 +148,7 @@ ngx_http_trading_depth(ngx_http_trading_call_t *call)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    trd_depth_json(&w, &subject.in, &book);
+    trd_depth_json(&w, &subject.in, &book, stale);
 
     return ngx_http_trading_written(call, &w, tag);
 }

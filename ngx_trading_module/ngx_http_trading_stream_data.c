@@ -209,7 +209,9 @@ ngx_http_trading_data_book(ngx_http_trading_hub_t *hub, trd_instrument_t *in,
     }
 
     *ms = book.received_ms;
-    trd_depth_json(w, in, &book);
+    trd_depth_json(w, in, &book, hub->stale
+                   || trd_board_book_stale(hub->board, in, &book,
+                                           ngx_http_trading_now()));
 
     return NGX_OK;
 }

@@ -153,6 +153,11 @@ market_set_clock(market_t *m, int64_t now_ms)
 {
     m->virtual_clock = 1;
     m->now_ms = now_ms;
+
+    if (m->writer.header) {
+        atomic_store_explicit(&m->writer.header->market_ms, now_ms,
+                              memory_order_relaxed);
+    }
 }
 
 

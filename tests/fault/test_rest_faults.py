@@ -33,12 +33,13 @@ STATUSES = ((500, None), (503, None), (302, None), (404, None), (429, 1),
 
 class Rest(unittest.TestCase):
 
-    def start(self, streams, feed=FEED, marketd=True, **env):
+    def start(self, streams, feed=FEED, marketd=True, stale_after_ms=60000,
+              **env):
         self.stack = Stack(feed=feed, marketd=marketd, env={
             'BINANCE_STREAMS': streams, 'MAX_JUMP_BP': 0,
             'FEED_BACKOFF_MIN_MS': 20, 'FEED_BACKOFF_MAX_MS': 100,
             'FEED_MUTE_TIMEOUT_MS': 20000, **env},
-            catalogue=[row for row in crypto(stale_after_ms=60000)
+            catalogue=[row for row in crypto(stale_after_ms=stale_after_ms)
                        if row['symbol'] in SYMBOLS])
         self.addCleanup(self.finish)
         self.feed = self.stack.feed
@@ -173,7 +174,7 @@ class Mute(Rest):
         # a connection of its own might bring it
         wait_for(lambda: self.source()['reconnects']['mute'], 'a renewal', 5)
         self.feed.act('stream_reset')
-        self.book(5)
+        self.assertFalse(self.book(5)['stale'])
 
     def test_dead_differences_are_found(self):
         self.dead_depth('depth@100ms')
@@ -204,6 +205,22 @@ class Mute(Rest):
         self.assertEqual(self.source()['reconnects']['mute'], 0)
         self.assertEqual(self.stack.json('/market/data-feeds')['books']
                          ['lost'], 0)
+
+    def test_a_book_that_nothing_came_for_is_stale(self):
+        self.start('depth20@100ms', BINANCE_BACKFILL=0,
+                   stale_after_ms=500)
+        book = self.book()
+        self.assertFalse(book['stale'])
+        self.feed.act('pause')
+        wait_for(lambda: self.depth()['stale'], 'a stale book', 5)
+        last = self.depth()
+        tag = self.stack.get('/market/depth/BTC').headers['etag']
+        self.feed.act('resume')
+        wait_for(lambda: not self.depth()['stale'], 'a fresh book', 5)
+        self.assertGreater(self.depth()['received_at'], last['received_at'])
+        answer = self.stack.get('/market/depth/BTC',
+                                headers={'If-None-Match': tag})
+        self.assertEqual(answer.status, 200)
 
 
 class Tickers(Rest):

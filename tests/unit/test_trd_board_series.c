@@ -797,6 +797,33 @@ test_race(void **state)
 }
 
 
+/* by the market's clock, if it has one of its own */
+static void
+test_book_turns_stale(void **state)
+{
+    fixture_t          f;
+    trd_instrument_t   in;
+    trd_board_book_t   book;
+
+    (void) state;
+    fixture_init(&f);
+    memset(&in, 0, sizeof(in));
+    memset(&book, 0, sizeof(book));
+    in.stale_after_ms = 500;
+    book.received_ms = 1000000;
+
+    assert_int_equal(trd_board_book_stale(&f.board, &in, &book, 1000500), 0);
+    assert_int_equal(trd_board_book_stale(&f.board, &in, &book, 1000501), 1);
+
+    atomic_store(&f.w.header->market_ms, 1000200);
+    assert_int_equal(trd_board_book_stale(&f.board, &in, &book, 9000000), 0);
+    atomic_store(&f.w.header->market_ms, 1000501);
+    assert_int_equal(trd_board_book_stale(&f.board, &in, &book, 1), 1);
+
+    free(f.memory);
+}
+
+
 int
 main(void)
 {
@@ -808,6 +835,7 @@ main(void)
         cmocka_unit_test(test_candles_half_moved),
         cmocka_unit_test(test_trades),
         cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_book_turns_stale),
         cmocka_unit_test(test_shape),
         cmocka_unit_test(test_race)
     };

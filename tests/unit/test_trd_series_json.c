@@ -234,7 +234,9 @@ test_depth(void **state)
     static const trd_level_t  asks[] = { { 6183764000000LL, 154698000 } };
     static const char  want[] =
         "{\"symbol\":\"BTC\",\"last_update_id\":50093239212,"
-        "\"timestamp\":\"2024-08-08T23:54:15.208Z\",\"bids\":"
+        "\"timestamp\":\"2024-08-08T23:54:15.208Z\","
+        "\"received_at\":\"1970-01-01T00:00:00.001Z\",\"stale\":false,"
+        "\"bids\":"
         "[[\"61837.63\",\"3.78826\"],[\"61837.62\",\"0.00000001\"]],"
         "\"asks\":[[\"61837.64\",\"1.54698\"]]}";
 
@@ -251,16 +253,19 @@ test_depth(void **state)
     book.nasks = 1;
 
     trd_writer_init(&w, buf, sizeof(buf));
-    trd_depth_json(&w, &in, &book);
+    trd_depth_json(&w, &in, &book, 0);
     assert_int_equal(trd_writer_len(&w), sizeof(want) - 1);
     assert_memory_equal(buf, want, sizeof(want) - 1);
 
     book.exchange_ms = 0;
     book.nbids = book.nasks = 0;
     trd_writer_init(&w, buf, sizeof(buf));
-    trd_depth_json(&w, &in, &book);
+    trd_depth_json(&w, &in, &book, 1);
     buf[trd_writer_len(&w)] = '\0';
     assert_non_null(strstr(buf, "\"timestamp\":\"1970-01-01T00:00:00.001Z\","
+                                "\"received_at\":"
+                                "\"1970-01-01T00:00:00.001Z\","
+                                "\"stale\":true,"
                                 "\"bids\":[],\"asks\":[]}"));
 }
 

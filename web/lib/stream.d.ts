@@ -60,6 +60,8 @@ export interface OrderBook {
   symbol: string;
   last_update_id: number;
   timestamp: string;
+  received_at: string;
+  stale: boolean;
   bids: [price: Decimal, quantity: Decimal][];
   asks: [price: Decimal, quantity: Decimal][];
 }
