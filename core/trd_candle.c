@@ -181,6 +181,7 @@ trd_candle_add(const trd_candle_call_t *call, int64_t ms,
 
         c = trd_candle_insert(call, i, 0);
         trd_candle_start(c, open_ms, a);
+        c->flags |= open_ms < call->listen_ms ? TRD_CANDLE_PARTIAL : 0;
         trd_candle_touch(r, c);
 
         if (r->since_ms == INT64_MAX) {
@@ -253,7 +254,8 @@ trd_candle_trade(trd_candle_series_t *s, const trd_candle_rules_t *rules,
     int64_t             minute;
     trd_candle_t       *c;
     trd_candle_add_t    a;
-    trd_candle_call_t   call = { s, rules->capacity, fn, ctx };
+    trd_candle_call_t   call = { s, rules->capacity, fn, ctx,
+                                 rules->complete ? s->listen_ms : 0 };
 
     if (t->price_e8 <= 0 || t->quantity_e8 < 0 || t->ms < 0
         || t->ms > TRD_CANDLE_MS_MAX || t->last_id < t->first_id)
@@ -318,7 +320,7 @@ trd_candle_quote(trd_candle_series_t *s, const trd_candle_rules_t *rules,
     int64_t             minute;
     trd_candle_t       *c;
     trd_candle_add_t    a = { price_e8, 0, 0, 0, TRD_CANDLE_QUOTES };
-    trd_candle_call_t   call = { s, rules->capacity, fn, ctx };
+    trd_candle_call_t   call = { s, rules->capacity, fn, ctx, s->listen_ms };
 
     if (price_e8 <= 0 || ms < 0) {
         return TRD_ERROR;
@@ -407,7 +409,7 @@ trd_candle_put(trd_candle_series_t *s, const trd_candle_rules_t *rules,
     trd_candle_pt fn, void *ctx)
 {
     trd_candle_t        own;
-    trd_candle_call_t   call = { s, rules->capacity, fn, ctx };
+    trd_candle_call_t   call = { s, rules->capacity, fn, ctx, 0 };
 
     if (!trd_candle_sane(interval, c)) {
         return TRD_ERROR;

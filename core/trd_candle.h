@@ -77,6 +77,10 @@ typedef struct {
     int64_t            gap_ms;          /* the last one's first minute, */
     int64_t            prior_ms;        /* and since_ms of what was before;
                                            INT64_MAX: none to be closed */
+    int64_t            listen_ms;       /* heard of all from then on; what
+                                           began before is PARTIAL where
+                                           nothing else says so: quotes, and
+                                           sources that are `complete` */
     uint8_t            broken;          /* trades may be missing from here */
     uint8_t            adopted;         /* no trade since a kline was taken */
     uint8_t            reserved[6];

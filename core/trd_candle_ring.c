@@ -336,7 +336,7 @@ trd_candle_flush(trd_candle_series_t *s, const trd_candle_rules_t *rules,
     uint32_t            back, found;
     trd_candle_t       *c;
     trd_candle_ring_t  *r;
-    trd_candle_call_t   call = { s, rules->capacity, fn, ctx };
+    trd_candle_call_t   call = { s, rules->capacity, fn, ctx, 0 };
 
     mask = 0;
 

@@ -20,6 +20,7 @@ typedef struct {
     uint32_t              capacity;
     trd_candle_pt         fn;
     void                 *ctx;
+    int64_t               listen_ms;    /* begun before: PARTIAL */
 } trd_candle_call_t;
 
 

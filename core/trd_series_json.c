@@ -206,11 +206,12 @@ trd_candle_put_json(char *p, trd_candle_text_t *t, const trd_candle_t *c)
         p = trd_put_u64(p, c->trades);
     }
 
-    if (c->flags & TRD_CANDLE_OPEN) {
-        return trd_put(p, ",\"closed\":false}");
-    }
+    p = (c->flags & TRD_CANDLE_OPEN) ? trd_put(p, ",\"closed\":false")
+                                     : trd_put(p, ",\"closed\":true");
 
-    return trd_put(p, ",\"closed\":true}");
+    return (c->flags & TRD_CANDLE_PARTIAL)
+           ? trd_put(p, ",\"complete\":false}")
+           : trd_put(p, ",\"complete\":true}");
 }
 
 

@@ -17,11 +17,11 @@
 #include "trd_board_series.h"
 #include "trd_writer.h"
 
-#define TRD_CANDLE_JSON_MAX  352        /* bytes of one, with its comma */
+#define TRD_CANDLE_JSON_MAX  384        /* bytes of one, with its comma */
 
 /*
  * An array of {"open_time","open","high","low","close","volume",
- * "quote_volume","trades","closed"}, in the order given.
+ * "quote_volume","trades","closed","complete"}, in the order given.
  */
 void trd_candles_json(trd_writer_t *w, const trd_instrument_t *in,
     const trd_candle_t *c, uint32_t n);

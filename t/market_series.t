@@ -21,7 +21,7 @@ GET /market/candles/btcusdt?limit=2
 Content-Type: application/json
 Cache-Control: no-cache
 --- response_body chomp
-{"symbol":"BTC","interval":"1h","candles":[{"open_time":"2023-12-31T23:00:00.000Z","open":"43256.79","high":"43257.17","low":"43256.74","close":"43257.10","volume":"107.00599","quote_volume":"4628768.810029","trades":1599,"closed":true},{"open_time":"2024-01-01T00:00:00.000Z","open":"43257.10","high":"43257.14","low":"43257.10","close":"43257.14","volume":"0.00820","quote_volume":"354.708392","trades":40,"closed":false}]}
+{"symbol":"BTC","interval":"1h","candles":[{"open_time":"2023-12-31T23:00:00.000Z","open":"43256.79","high":"43257.17","low":"43256.74","close":"43257.10","volume":"107.00599","quote_volume":"4628768.810029","trades":1599,"closed":true,"complete":true},{"open_time":"2024-01-01T00:00:00.000Z","open":"43257.10","high":"43257.14","low":"43257.10","close":"43257.14","volume":"0.00820","quote_volume":"354.708392","trades":40,"closed":false,"complete":false}]}
 
 
 
@@ -31,7 +31,7 @@ Cache-Control: no-cache
  "GET /market/candles/ETH?interval=1m", "GET /market/candles/ETH?limit=1000",
  "GET /market/candles/ETH"]
 --- response_body_like eval
-['^\{"symbol":"ETH","interval":"1d","candles":\[\{"open_time":"2023-12-31T00:00:00.000Z","open":"2285.27","high":"2287.55","low":"2285.22","close":"2287.48","volume":"2884.1410",.*"closed":true\},\{"open_time":"2024-01-01T00:00:00.000Z",[^}]*"closed":false\}\]\}$',
+['^\{"symbol":"ETH","interval":"1d","candles":\[\{"open_time":"2023-12-31T00:00:00.000Z","open":"2285.27","high":"2287.55","low":"2285.22","close":"2287.48","volume":"2884.1410",.*"closed":true,"complete":true\},\{"open_time":"2024-01-01T00:00:00.000Z",[^}]*"closed":false,"complete":false\}\]\}$',
  '^\{"symbol":"ETH","interval":"1m","candles":\[\{"open_time":"2024-01-01T00:00:00.000Z",[^}]*\}\]\}$',
  '^\{[^{]*(\{[^{}]*\},?){601}\]\}$', '^\{[^{]*(\{[^{}]*\},?){100}\]\}$']
 
@@ -197,5 +197,5 @@ GET /metrics
 --- pipelined_requests eval
 [map { "GET /market/candles/BTC?limit=$_" } (20, 52, 20, 20, 52, 601, 52)]
 --- response_body_like eval
-[map { '^\{"symbol":"BTC","interval":"1h","candles":\[(\{"open_time":"[^{}]*"closed":true\},){' . ($_ - 1) . '}\{"open_time":"2024-01-01T00:00:00.000Z",[^{}]*"closed":false\}\]\}$' }
+[map { '^\{"symbol":"BTC","interval":"1h","candles":\[(\{"open_time":"[^{}]*"closed":true,"complete":true\},){' . ($_ - 1) . '}\{"open_time":"2024-01-01T00:00:00.000Z",[^{}]*"closed":false,"complete":false\}\]\}$' }
  (20, 52, 20, 20, 52, 601, 52)]

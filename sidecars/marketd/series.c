@@ -63,6 +63,7 @@ series_begin(series_t *s, market_t *m)
     }
 
     trd_score_totals_init(&s->threshold);
+    s->begun_ms = 0;
     s->hour_ms = 0;
     s->signals = 0;
 }
@@ -151,6 +152,30 @@ series_rules(const series_t *s, uint32_t instrument)
 {
     return s->of[instrument].origin == TRD_SOURCE_SIMULATOR ? &s->complete
                                                             : &s->rules;
+}
+
+
+/*
+ * Candles that began before it was listened are not whole.  A simulated market
+ * is heard all at once, with whatever comes first; what a quote says of the
+ * time before the instrument's first one is nothing.  Both go by what is on
+ * the tape, so that a replay knows the same.
+ */
+
+static void
+series_listen(market_t *m, uint32_t instrument)
+{
+    series_t     *s = m->series;
+    series_of_t  *of = &s->of[instrument];
+
+    if (s->begun_ms == 0) {
+        s->begun_ms = m->now_ms;
+    }
+
+    if (of->candles.listen_ms == 0) {
+        of->candles.listen_ms = of->origin == TRD_SOURCE_SIMULATOR
+                                ? s->begun_ms : m->now_ms;
+    }
 }
 
 
@@ -348,6 +373,7 @@ series_trade(market_t *m, uint32_t instrument, const trd_print_t *t,
 
     s = m->series;
     s->of[instrument].prints = 1;
+    series_listen(m, instrument);
 
     /* late, or in a candle of the source's already: it was traded all the
        same, and sources report no trade twice */
@@ -397,6 +423,8 @@ series_quote(market_t *m, uint32_t instrument)
     {
         return;
     }
+
+    series_listen(m, instrument);
 
     if (trd_candle_quote(&of->candles, series_rules(s, instrument),
                          q->exchange_ms, q->last_e8, series_candle_out, &f)
@@ -472,6 +500,7 @@ series_book(market_t *m, uint32_t instrument, trd_board_book_t *book)
         return;
     }
 
+    series_listen(m, instrument);
     trd_board_put_depth(&m->writer, instrument, book);
     market_tape_book(m, instrument, book);
 }

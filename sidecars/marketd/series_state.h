@@ -42,6 +42,7 @@ struct series_s {
     trd_calibration_t     calibration[TRD_TIMEFRAME_N];     /* the sums of */
     trd_score_totals_t    technical[TRD_TIMEFRAME_N];       /* what the */
     trd_score_totals_t    threshold;                        /* records say */
+    int64_t               begun_ms;     /* when the first of all came */
     int64_t               hour_ms;      /* the last one that was scored */
     uint64_t              signals;
     uint64_t              changes;      /* of any record */

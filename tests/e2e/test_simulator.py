@@ -52,6 +52,26 @@ def bodies(env, updates=UPDATES):
                               stack.get(route).body) for route in ROUTES}
 
 
+class Candles(unittest.TestCase):
+
+    def complete(self, start):
+        """{interval: [complete, ...]} of BTC after 100 s, oldest first."""
+        env = virtual(SIMULATOR_START=start, SIMULATOR_RATE=0,
+                      SIMULATOR_UPDATES=100000)
+        with Stack(env=env, catalogue=instruments()[:1]) as stack:
+            wait_updates(stack, 100000)
+            return {i: [row['complete'] for row in stack.json(
+                f'/market/candles/BTC?interval={i}')['candles']]
+                for i in ('1m', '5m', '15m', '1d')}
+
+    def test_those_that_began_before_the_start_are_not_complete(self):
+        self.assertEqual(self.complete('2026-01-02T03:04:17Z'), {
+            '1m': [False, True], '5m': [False, True], '15m': [False],
+            '1d': [False]})
+        self.assertEqual(self.complete('2026-01-02T03:05:00Z'), {
+            '1m': [True, True], '5m': [True], '15m': [False], '1d': [False]})
+
+
 class Determinism(unittest.TestCase):
 
     def test_same_seed_is_the_same_market_byte_for_byte(self):

@@ -299,6 +299,52 @@ test_every_trade_is_on_the_board(void **state)
     assert_int_equal(n, 1);
     assert_int_equal(t.number, 5);
     assert_int_equal(t.id, 14);
+
+    stop(&x);
+}
+
+
+static int
+partial(const fixture_t *x, unsigned instrument, unsigned interval)
+{
+    const trd_candle_t  *c;
+
+    c = trd_candle_at(&x->s->of[instrument].candles, &x->s->rules, interval,
+                      0);
+    assert_non_null(c);
+
+    return (c->flags & TRD_CANDLE_PARTIAL) != 0;
+}
+
+
+/* a candle of quotes is whole if it began after the instrument's first one,
+   whenever others were heard */
+static void
+test_quotes_before_the_first_are_missing(void **state)
+{
+    fixture_t     x;
+    unsigned      i;
+    trd_quote_t  *q;
+
+    (void) state;
+    start(&x);
+
+    for (i = 0; i < 2; i++) {
+        x.s->of[i].origin = TRD_SOURCE_FOREX;
+        q = &x.f.m.states[i].quote;
+        q->has = TRD_HAS_LAST | TRD_HAS_TIME;
+        q->last_e8 = TRD_E8;
+        q->exchange_ms = x.f.m.now_ms = MARKET_NOW + 70 * i * MINUTE + 1000;
+        series_quote(&x.f.m, i);
+        assert_true(partial(&x, i, TRD_INTERVAL_1M));
+        assert_true(partial(&x, i, TRD_INTERVAL_1H));
+
+        q->exchange_ms = x.f.m.now_ms += MINUTE;
+        series_quote(&x.f.m, i);
+        assert_false(partial(&x, i, TRD_INTERVAL_1M));
+        assert_true(partial(&x, i, TRD_INTERVAL_1H));
+    }
+
     stop(&x);
 }
 
@@ -311,7 +357,8 @@ main(void)
         cmocka_unit_test(test_a_hold_ends_by_itself),
         cmocka_unit_test(test_history_does_not_look_ahead),
         cmocka_unit_test(test_simulated_does_not_count_for_live),
-        cmocka_unit_test(test_every_trade_is_on_the_board)
+        cmocka_unit_test(test_every_trade_is_on_the_board),
+        cmocka_unit_test(test_quotes_before_the_first_are_missing)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -324,6 +324,47 @@ test_gaps_and_own_candles(void **state)
 }
 
 
+/* quotes, and a source of which nothing is missed but what was before */
+
+static void
+test_begun_before_listened(void **state)
+{
+    int        complete;
+    int64_t    listen, ms;
+    unsigned   i;
+    fixture_t  f;
+
+    (void) state;
+    listen = T0 + 5 * 60000 + 17000;        /* 20:08:17 */
+
+    for (complete = 0; complete < 2; complete++) {
+        fixture_init(&f, 64, (uint32_t) complete);
+        f.s.listen_ms = listen;
+
+        for (ms = listen; ms < listen + 4 * 60000; ms += 20000) {
+            assert_int_equal(complete
+                             ? trade(&f, 0, ms, 7, 6)
+                             : trd_candle_quote(&f.s, &f.rules, ms, 7, keep,
+                                                &f),
+                             TRD_OK);
+        }
+
+        /* minutes 8 to 11 */
+        assert_true(newest(&f, 0, 3)->flags & TRD_CANDLE_PARTIAL);
+        assert_false(newest(&f, 0, 2)->flags & TRD_CANDLE_PARTIAL);
+        assert_false(newest(&f, 0, 0)->flags & TRD_CANDLE_PARTIAL);
+        assert_true(newest(&f, 1, 1)->flags & TRD_CANDLE_PARTIAL);
+        assert_false(newest(&f, 1, 0)->flags & TRD_CANDLE_PARTIAL);
+
+        for (i = 2; i < TRD_INTERVALS; i++) {
+            assert_true(newest(&f, i, 0)->flags & TRD_CANDLE_PARTIAL);
+        }
+
+        fixture_free(&f);
+    }
+}
+
+
 static void
 test_overflow_and_quotes(void **state)
 {
@@ -789,6 +830,7 @@ main(void)
         cmocka_unit_test(test_late_and_repeated),
         cmocka_unit_test(test_gaps_and_own_candles),
         cmocka_unit_test(test_overflow_and_quotes),
+        cmocka_unit_test(test_begun_before_listened),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_recorded_klines),
         cmocka_unit_test(test_recorded_backfill)

@@ -108,7 +108,10 @@ check_candle(json_t *o, const trd_instrument_t *in, const trd_candle_t *c)
 
     assert_int_equal(json_is_true(json_object_get(o, "closed")),
                      !(c->flags & TRD_CANDLE_OPEN));
-    assert_int_equal(json_object_size(o), 9);
+    assert_int_equal(json_is_false(json_object_get(o, "complete")),
+                     (c->flags & TRD_CANDLE_PARTIAL) != 0);
+    assert_true(json_is_boolean(json_object_get(o, "complete")));
+    assert_int_equal(json_object_size(o), 10);
 }
 
 
@@ -197,7 +200,7 @@ test_candle_by_hand(void **state)
         "[{\"open_time\":\"2024-08-08T23:54:00.000Z\",\"open\":\"61837.60\","
         "\"high\":\"61845.11\",\"low\":\"61737.00\",\"close\":\"61837.64\","
         "\"volume\":\"1.50000\",\"quote_volume\":\"92756.460001\","
-        "\"trades\":9757,\"closed\":false}]";
+        "\"trades\":9757,\"closed\":false,\"complete\":false}]";
 
     (void) state;
 

@@ -44,6 +44,7 @@ export interface Candle {
   quote_volume: Decimal;
   trades: number;
   closed: boolean;
+  complete: boolean;
 }
 
 export interface Trade {
