@@ -75,6 +75,7 @@ typedef struct {
     ngx_msec_t                   stream_heartbeat;
     ngx_msec_t                   stream_slow;
     ngx_http_complex_value_t    *stream_origin;
+    ngx_str_t                    problem;   /* its detail, or empty */
 } ngx_http_trading_loc_conf_t;
 
 /* what a request's quote was, for $trading_quote_age_ms */

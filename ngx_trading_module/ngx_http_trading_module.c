@@ -154,7 +154,7 @@ static ngx_command_t  ngx_http_trading_commands[] = {
       NULL },
 
     { ngx_string("trading_problem"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_trading_problem_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -279,6 +279,7 @@ ngx_http_trading_create_loc_conf(ngx_conf_t *cf)
      *     lcf->service = NULL;
      *     lcf->prefix = { 0, NULL };
      *     lcf->stream_origin = NULL;
+     *     lcf->problem = { 0, NULL };
      */
 
     lcf->stale = NGX_CONF_UNSET_MSEC;
@@ -325,6 +326,10 @@ ngx_http_trading_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     /* "if" and "limit_except" blocks answer as the location around them */
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->problem.data == NULL && (clcf->noname || clcf->lmt_excpt)) {
+        conf->problem = prev->problem;
+    }
 
     if (conf->service == NULL && (clcf->noname || clcf->lmt_excpt)) {
         conf->service = prev->service;
@@ -496,7 +501,40 @@ ngx_http_trading_stream_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_http_trading_problem_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_trading_loc_conf_t *lcf = conf;
+
+    size_t                     len;
+    u_char                    *p;
+    ngx_str_t                 *value;
+    ngx_uint_t                 i;
     ngx_http_core_loc_conf_t  *clcf;
+
+    /* the detail: strings that are put together, as those of log_format */
+
+    value = cf->args->elts;
+    len = 0;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        len += value[i].len;
+    }
+
+    if (len > NGX_HTTP_TRADING_DETAIL) {
+        return "has a detail of more than 512 bytes";
+    }
+
+    if (len) {
+        p = ngx_pnalloc(cf->pool, len);
+        if (p == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->problem.data = p;
+        lcf->problem.len = len;
+
+        for (i = 1; i < cf->args->nelts; i++) {
+            p = ngx_cpymem(p, value[i].data, value[i].len);
+        }
+    }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_trading_problem_handler;

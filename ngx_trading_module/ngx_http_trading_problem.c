@@ -200,6 +200,7 @@ ngx_http_trading_problem_handler(ngx_http_request_t *r)
     ngx_str_t                         detail;
     ngx_uint_t                        status;
     ngx_http_trading_call_t           call;
+    ngx_http_trading_loc_conf_t      *lcf;
     const ngx_http_trading_status_t  *st;
 
     status = r->err_status ? r->err_status : NGX_HTTP_NOT_FOUND;
@@ -241,8 +242,15 @@ ngx_http_trading_problem_handler(ngx_http_request_t *r)
 
     r->headers_out.content_encoding = NULL;
 
-    detail.data = (u_char *) st->detail;
-    detail.len = ngx_strlen(st->detail);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_trading_module);
+
+    if (lcf->problem.len) {
+        detail = lcf->problem;
+
+    } else {
+        detail.data = (u_char *) st->detail;
+        detail.len = ngx_strlen(st->detail);
+    }
 
     return ngx_http_trading_document(&call, st, status, &detail, 0);
 }

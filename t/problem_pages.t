@@ -17,6 +17,13 @@ add_block_preprocessor(sub { defaults(shift, config => <<'END') });
         trading_problem;
     }
 
+    location /unbuilt { rewrite ^ /.unbuilt; }
+    location /closed { error_page 403 /.unbuilt; deny all; }
+    location = /.unbuilt {
+        internal;
+        trading_problem "not built: " "run \"make docs\"";
+    }
+
     location /market/ { trading_market; }
     location /denied { deny all; }
     location /gone { proxy_pass http://127.0.0.1:1; }
@@ -185,3 +192,25 @@ Content-Type: application/problem+json
 "status":400,.*"code":"bad_request"
 --- no_error_log
 [alert]
+
+
+
+=== TEST 15: a detail of the configuration's own, by a rewrite and by error_page
+--- pipelined_requests eval
+["GET /unbuilt", "GET /closed"]
+--- error_code eval
+[404, 403]
+--- response_body_like eval
+['"status":404,"detail":"not built: run \\\\"make docs\\\\"","code":"not_found"',
+ '"status":403,"detail":"not built: run \\\\"make docs\\\\"","code":"forbidden"']
+--- no_error_log
+[alert]
+
+
+
+=== TEST 16: no detail that is too long for a document
+--- config eval
+"location /t { trading_problem " . 'x' x 513 . "; }"
+--- must_die
+--- error_log
+"trading_problem" directive has a detail of more than 512 bytes
