@@ -6,7 +6,7 @@
 #   make core       core/ alone, as strict C11
 #   make unit       unit and property tests, built and run
 #   make fuzz       fuzz targets (clang), each run for FUZZ_SECONDS
-#   make docs       build/web/docs, the documentation pages (npm)
+#   make docs       build/web/docs, the documentation pages (node 18, npm)
 #   make bench      the figures of docs/performance.md (long)
 #   make install    into DESTDIR/PREFIX
 #
@@ -55,7 +55,7 @@ LIBMARKETD  := $(B)/libmarketd.a
 SIDE_LIBS   := -levent -lcurl -lwslay -ljansson -lz -lzstd -lcrypto -lpthread -lm
 
 .PHONY: all core sidecars module unit unit-bins tools fuzz fuzz-bins bench \
-        bench-bins docs install clean lint
+        bench-bins docs docs-npm install clean lint
 .SECONDARY:
 
 all: sidecars module
@@ -187,6 +187,13 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/share/trading/demo/lib
 	install -m 644 web/stream/* $(DESTDIR)$(PREFIX)/share/trading/demo/
 	install -m 644 web/lib/*.js $(DESTDIR)$(PREFIX)/share/trading/demo/lib/
+	for d in market trading openapi; do \
+	    install -d $(DESTDIR)$(PREFIX)/share/trading/docs/$$d && \
+	    install -m 644 docs/openapi/$$d.json \
+	        $(DESTDIR)$(PREFIX)/share/trading/docs/$$d/openapi.json \
+	        || exit 1; done
+	[ ! -e build/web/docs/.built ] || \
+	    cp -r build/web/docs/. $(DESTDIR)$(PREFIX)/share/trading/docs/
 
 # ---- documentation pages: npm packages as web/docs pins them, put together
 
@@ -194,6 +201,7 @@ DOCS_NPM    := build/web/npm
 DOCS_SRC    := $(wildcard web/docs/*) $(wildcard docs/openapi/*.json)
 
 docs: build/web/docs/.built
+docs-npm: $(DOCS_NPM)/.installed
 
 $(DOCS_NPM)/.installed: web/docs/package.json web/docs/package-lock.json
 	@mkdir -p $(DOCS_NPM)

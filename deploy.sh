@@ -142,21 +142,48 @@ tools()
         step_log=''
     fi
 
-    # the market does not wait for its documentation
-    if [ -e Makefile ] && ! make -q docs > /dev/null 2>&1; then
-        step "building the documentation pages" "$state/log/docs.log"
-        if ! command -v npm > /dev/null; then
-            note "no npm here, so /docs and /redoc will be missing;" \
-                "/openapi.json is there"
-        elif ! timeout 180 make docs > "$step_log" 2>&1 < /dev/null; then
-            note "npm could not get them, so /docs and /redoc will be" \
-                "missing: see $step_log"
-        fi
-        step_log=''
-    fi
-
     [ -x build/marketd ] && [ -r build/ngx_http_trading_module.so ] ||
         fail "build/marketd and build/ngx_http_trading_module.so are not there"
+}
+
+# documentation: its pages are npm's, and both take longer than all the rest, so
+# the market runs already, and does not depend on them: what cannot be had is
+# said, and again by nginx where it would be.
+documentation()
+{
+    local log=$state/log/docs.log why='' line
+
+    [ -e Makefile ] && ! make -q docs > /dev/null 2>&1 || return 0
+    note "the market is up on port $port; its documentation follows"
+
+    # no reload waits for apt
+    if [ "$command" = reload ]; then
+        command -v npm > /dev/null || why="there is no npm"
+    else
+        want_npm "$state/log/packages-npm.log" || why=${why:-no npm}
+    fi
+
+    step "building the documentation pages"
+    if [ -z "$why" ]; then
+        if timeout 180 make docs > "$log" 2>&1 < /dev/null; then
+            write_docs
+            return
+        fi
+        why="npm could not get or make them, see $log"
+        line=$(sed -n 's/^npm [Ee].* \(request to http.*\)/\1/p' "$log")
+        [ -z "$line" ] || note "${line%%$'\n'*}"
+    fi
+
+    if has_pages; then
+        note "/docs and /redoc are of an earlier build: $why"
+    else
+        note "/docs and /redoc are missing: $why"
+    fi
+}
+
+has_pages()
+{
+    [ -r "$state/app/docs/openapi/docs.html" ]
 }
 
 # settle: options, environment and what was asked for before become
@@ -267,12 +294,14 @@ healthy()
 
 urls()
 {
-    local base=http://localhost:$port path
+    local base=http://localhost:$port path pages=()
+
+    ! has_pages || pages=(/docs /redoc)
 
     good "running: $source market on port $port"
     note "ws://localhost:$port/ws"
-    for path in / '/sse?channels=prices' /demo/ /docs /redoc /openapi.json \
-        /health /health/ready /metrics \
+    for path in / '/sse?channels=prices' /demo/ "${pages[@]}" \
+        /openapi.json /health /health/ready /metrics \
         /api/v1/market/{,health,prices,prices/BTC,prices/asset/CRYPTO} \
         '/api/v1/market/prices?symbols=BTC,ETH' \
         /api/v1/market/{overview,summary,supported-symbols,instruments} \
@@ -323,6 +352,7 @@ cmd_up()
     fi
 
     save_options
+    documentation
     urls
     [ -z "$foreground" ] || stay
 }
@@ -386,6 +416,7 @@ cmd_restart()
     healthy stop
     [ ${#stale_modules[@]} -eq 0 ] || rm -f "${stale_modules[@]}"
     save_options
+    documentation
     urls
 }
 
@@ -399,6 +430,7 @@ cmd_reload()
     prepare
     apply always
     healthy
+    documentation
     good "reloaded"
 }
 

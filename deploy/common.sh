@@ -48,8 +48,16 @@ fail()
     exit 1
 }
 
-# need_packages LOG NAME...: installs those that are missing, or says how
+# need_packages LOG NAME...: installs those that are missing, or says how and
+# ends with 1
 need_packages()
+{
+    local why=''
+    want_packages "$@" || fail "$why"
+}
+
+# want_packages LOG NAME...: the same, for whom it is no end: 1, and why
+want_packages()
 {
     local log=$1 have missing=() name sudo=()
     shift
@@ -82,15 +90,16 @@ need_packages()
             step_log=''
             note "this needs root, once:"
             note "apt-get install --no-install-recommends ${missing[*]}"
-            fail "packages are missing and may not be installed by" \
-                "$(id -un)"
+            why="packages are missing and may not be installed by $(id -un)"
+            return 1
         fi
     fi
 
     install_packages "$log" || {
         note "to do it by hand:"
         note "apt-get install --no-install-recommends ${missing[*]}"
-        fail "apt-get could not install ${missing[*]}"
+        why="apt-get could not install ${missing[*]}"
+        return 1
     }
 }
 
@@ -128,9 +137,17 @@ build_packages=(gcc libc6-dev make nginx-dev libevent-dev
 test_packages=(libcmocka-dev clang libclang-rt-14-dev cppcheck shellcheck
     binutils perl python3 python3-yaml)
 
-# a test is skipped, and says so, where these may not be installed
+# tests are skipped, and say so, where these may not be installed
 wanted_packages=(prometheus)
-export runtime_packages build_packages test_packages wanted_packages
+web_packages=(chromium)
+export runtime_packages build_packages test_packages wanted_packages \
+    web_packages
+
+# want_npm LOG: Debian's, unless there is one already, of whatever origin
+want_npm()
+{
+    command -v npm > /dev/null || want_packages "$1" npm
+}
 
 # build LOG TARGET...: make, with a line of progress
 build()

@@ -277,6 +277,18 @@ write_demo()
     take_over "$to"
 }
 
+# path_of NAME: by what path nginx and marketd find a directory of the state.
+# They may not be able to look into those above it (the state may lie in root's
+# home): then from their own directories, nginx/ and app/, beside it.
+path_of()
+{
+    if reachable "$state"; then
+        printf '%s' "$state/$1"
+    else
+        printf '../%s' "$1"
+    fi
+}
+
 # write_docs: the documentation; without its pages, the documents alone
 write_docs()
 {
@@ -305,7 +317,7 @@ write_env()
     setting[INSTRUMENTS_FILE]=$instruments
 
     if [ -z "${setting[HISTORY_DIR]:-}" ]; then
-        setting[HISTORY_DIR]=$state/history
+        setting[HISTORY_DIR]=$(path_of history)
         mkdir -p "$state/history" && chmod 755 "$state/history" ||
             fail "cannot make $state/history"
         [ -z "$user" ] || chown "$user:" "$state/history"
@@ -369,8 +381,9 @@ cors_lines()
 # write_nginx_conf TO: nginx.conf.example with the marked values replaced
 write_nginx_conf()
 {
-    local cors files max=65536 ipv6='' tmp=/var/lib/nginx
+    local cors files max=65536 ipv6='' tmp=/var/lib/nginx app
 
+    app=$(path_of app)
     cors=$(set -f; cors_lines) || exit 1
     files=$(ulimit -Hn)
     [ "$files" = unlimited ] || [ "$files" -ge "$max" ] || max=$files
@@ -379,8 +392,7 @@ write_nginx_conf()
 
     MODULE=$module NGINX_USER=$user PID=$state/nginx/nginx.pid RUN=$run_dir \
         LOG=$state/log/access/access.log TMP=$tmp CORS=$cors PORT=$port \
-        IPV6=$ipv6 FILES=$max DOCS=$state/app/docs \
-        DEMO=$state/app/demo awk '
+        IPV6=$ipv6 FILES=$max DOCS=$app/docs DEMO=$app/demo awk '
         function put(old, new,    i) {
             i = index($0, old)
             if (i == 0) {

@@ -12,6 +12,7 @@ nobody listens at, as it may be on a machine behind one.
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -149,6 +151,78 @@ class Deploy(unittest.TestCase):
             except OSError:
                 pass
         return found
+
+    def pages(self, said):
+        """All that "up" has printed answers; what was printed."""
+        paths = re.findall(rf'(?m)^ +http://localhost:{self.port}(/\S*)$',
+                           said)
+        self.assertIn('/demo/', paths)
+        self.assertIn('/openapi.json', paths)
+        for path in paths:
+            with DIRECT.open(f'http://127.0.0.1:{self.port}{path}',
+                             timeout=5) as answer:
+                self.assertEqual(answer.status, 200, path)
+        return paths
+
+    @unittest.skipUnless(os.geteuid() == 0, 'workers run as we do')
+    def test_a_state_where_the_workers_cannot_look(self):
+        """In root's home, for instance: pages, history, a reload."""
+        os.chmod(self.state, 0o700)
+        self.state = str(Path(self.state, 'state'))
+        self.pages(self.up())
+        self.assertTrue(Path(self.state, 'history', 'binary-map').exists())
+        self.assertNotIn('denied', Path(self.state, 'log', 'marketd',
+                                        'current').read_text())
+        self.assertEqual(self.deploy('reload')[0], 0)
+        self.pages(self.deploy('restart')[1])
+
+    def test_without_npm_the_market_comes_up_and_says_what_to_do(self):
+        with tempfile.TemporaryDirectory(dir='/dev/shm') as other:
+            # the same checkout, but for the pages and an npm that reaches
+            # nobody
+            os.chmod(other, 0o755)
+            root, bin = Path(other, 'root'), Path(other, 'bin')
+            for folder in (bin, root, root / 'build'):
+                folder.mkdir()
+            for file in ROOT.iterdir():
+                if file.name not in ('build', 'var', '.env'):
+                    (root / file.name).symlink_to(file)
+            for file in (ROOT / 'build').iterdir():
+                if file.name != 'web':
+                    (root / 'build' / file.name).symlink_to(file)
+            npm = bin / 'npm'
+            npm.write_text('#!/bin/sh\necho "npm ERR! request to '
+                           'https://nowhere failed, reason: none" >&2\n'
+                           'exit 1\n')
+            npm.chmod(0o755)
+            done = subprocess.run(
+                [root / 'deploy.sh', 'up', '--port', str(self.port),
+                 '--state', self.state], stdin=subprocess.DEVNULL,
+                env={**os.environ, 'PATH': f'{bin}:{os.environ["PATH"]}'},
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn('request to https://nowhere failed', done.stdout)
+        self.assertIn('/docs and /redoc are missing: npm', done.stdout)
+        paths = self.pages(done.stdout)
+        self.assertNotIn('/docs', paths)
+        self.assertNotIn('/redoc', paths)
+
+        for path in ('/docs', '/redoc', '/market/docs', '/trading/redoc'):
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                self.get(path)
+            with refused.exception as answer:
+                self.assertEqual(answer.code, 404)
+                self.assertEqual(answer.headers['content-type'],
+                                 'application/problem+json')
+                self.assertTrue(answer.headers['x-request-id'])
+                detail = json.load(answer)['detail']
+            self.assertIn('not built', detail)
+            self.assertIn('npm', detail)
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            self.get('/docs/assets/none.js')
+        with refused.exception as answer:
+            self.assertNotIn('npm', json.load(answer)['detail'])
 
     def test_what_cannot_be_is_refused_by_name(self):
         for args, name in ((('--port', '0'), '--port'),
