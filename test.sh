@@ -2,12 +2,13 @@
 # Copyright (C) the ngx_trading authors
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Runs the tests: ./test.sh [lint] [unit] [t] [e2e] [fault] [web] [clients].
+# Runs the tests: ./test.sh [lint] [unit] [t] [web] [e2e] [fault] [clients].
 # Without an argument all but the long ones (the fault tests in their short
 # form).  Ends with "N passed, N failed", alone on a line; exit 1 on a failure.
 # Logs are kept in build/test-logs.
 
 # shellcheck source=deploy/common.sh
+# shellcheck source=tests/web.sh
 
 set -u
 umask 022
@@ -16,6 +17,7 @@ export LC_ALL=C.UTF-8
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P) || exit 1
 cd "$root" || exit 1
 . deploy/common.sh || exit 1
+. tests/web.sh || exit 1
 
 exec < /dev/null
 
@@ -55,6 +57,16 @@ result()
         tail -n 40 "$5"
         printf '%s---%s\n' "$c_dim" "$c_off"
     fi
+}
+
+# skip NAME NUMBER REASON...: tests that cannot be run here, and why
+skip()
+{
+    local name=$1 number=$2
+    shift 2
+    echo "skipped: $*" > "$(log_of "$name")"
+    result "$name" 0 0 "$number" ''
+    note "skipped $name: $*"
 }
 
 # log_of NAME: where the output of a test goes
@@ -464,6 +476,13 @@ part_python()
     normal_build || return
     for test in "tests/$1"/test_*.py; do
         [ -e "$test" ] || continue
+        # what part_web has run already
+        case " $parts $test " in
+        *' web '*"tests/e2e/test_openapi.py "* | \
+            *' web '*"tests/e2e/test_stream_page.py "*)
+            continue
+            ;;
+        esac
         ${2:-} run_python "$1/$(basename "$test")" "$test"
     done
     collect_all
@@ -487,56 +506,6 @@ nothing_yet()
     skipped=$((skipped + 1))
 }
 
-# openapi_lint: the documents please the linter, without a warning
-openapi_lint()
-{
-    local out rc=0
-
-    out=$(REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
-        build/web/npm/node_modules/.bin/redocly lint \
-        --config redocly.yaml 2>&1) || rc=$?
-    printf '%s\n' "$out"
-    ! grep -qE 'has [0-9]+ warning|You have [0-9]+ warning' <<< "$out" &&
-        [ "$rc" -eq 0 ]
-}
-
-# run_node NAME FILE...: node counts by itself
-run_node()
-{
-    local name=$1 log rc=0 good bad skip
-    shift
-    log=$(log_of "$name")
-    timeout -k 5 300 node --experimental-websocket --experimental-eventsource \
-        --test --test-reporter=tap "$@" > "$log" 2>&1 || rc=$?
-
-    good=$(sed -n 's/^# pass \([0-9]*\)$/\1/p' "$log" | tail -n 1)
-    bad=$(sed -n 's/^# \(fail\|cancelled\) \([0-9]*\)$/\2/p' "$log" |
-        awk '{ n += $1 } END { print n + 0 }')
-    skip=$(sed -n 's/^# skipped \([0-9]*\)$/\1/p' "$log" | tail -n 1)
-
-    if [ "$rc" -ne 0 ] && [ "$bad" -eq 0 ]; then
-        echo "exit status $rc" >> "$log"
-        bad=1
-    elif [ "${good:-0}" -eq 0 ] && [ "$bad" -eq 0 ]; then
-        echo "no test was run" >> "$log"
-        bad=1
-    fi
-    result "$name" "${good:-0}" "$bad" "${skip:-0}" "$log"
-}
-
-part_web()
-{
-    local have=(chromium)
-
-    command -v npm > /dev/null || have+=(npm)
-    need_packages "$logs/packages-web.log" "${have[@]}"
-    normal_build || return
-    run_node web/lib web/lib/test/*.test.mjs
-    make_step 'documentation pages' docs || return
-    run_plain 'web/openapi-lint' 120 ./test.sh --openapi-lint
-    run_python web/test_openapi.py tests/e2e/test_openapi.py
-}
-
 part_clients()
 {
     nothing_yet clients
@@ -553,12 +522,12 @@ if [ "${1:-}" = --openapi-lint ]; then
     exit
 fi
 
-known='lint unit t e2e fault web clients'
+known='lint unit t web e2e fault clients'
 for part in "$@"; do
     case " $known " in
     *" $part "*) ;;
     *)
-        echo "usage: ./test.sh [lint] [unit] [t] [e2e] [fault] [web]" \
+        echo "usage: ./test.sh [lint] [unit] [t] [web] [e2e] [fault]" \
             "[clients]" >&2
         exit 2
         ;;
@@ -566,7 +535,7 @@ for part in "$@"; do
 done
 
 if [ $# -eq 0 ]; then
-    set -- lint unit t e2e fault
+    set -- lint unit t web e2e fault
 else
     # named parts are run in full
     export TEST_LONG=1
@@ -580,11 +549,23 @@ trap 'exit 130' INT TERM
 step "checking packages"
 need_packages "$logs/packages.log" "${runtime_packages[@]}" \
     "${build_packages[@]}" "${test_packages[@]}"
-# in a subshell: not to have them is no end
-(need_packages "$logs/packages-wanted.log" "${wanted_packages[@]}") ||
+want_packages "$logs/packages-wanted.log" "${wanted_packages[@]}" ||
     note "without ${wanted_packages[*]}: their tests are skipped"
+case " $* " in
+*' web '* | *' e2e '*)
+    want_packages "$logs/packages-web.log" "${web_packages[@]}" ||
+        note "without ${web_packages[*]}: tests of pages are skipped"
+    ;;
+esac
+case " $* " in
+*' web '*)
+    want_npm "$logs/packages-npm.log" ||
+        note "without npm: the documentation pages are not tested"
+    ;;
+esac
 
-for part in "$@"; do
+parts="$*"
+for part in $parts; do
     begun=$SECONDS
     step "$part"
     "part_$part"

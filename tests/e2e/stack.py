@@ -275,7 +275,7 @@ class Stack:
             'user': ('', '') if root else ('user', '# user'),
             'port6': ('listen', '# listen'),
             'cors': ('', ''),
-            'docs': ('/usr/share/trading/docs', str(DOCS)),
+            'docs': ('/usr/share/trading/docs', str(self.docs())),
             'demo': ('/usr/share/trading/demo', str(self.demo())),
         }
         seen, lines = set(), []
@@ -304,6 +304,18 @@ class Stack:
             (to / 'lib').mkdir()
             for file in (ROOT / 'web' / 'lib').glob('*.js'):
                 shutil.copy(file, to / 'lib')
+        return to
+
+    def docs(self):
+        """The documentation, where nginx's workers can look: the checkout
+        may lie in root's home, and they are not root."""
+        if os.geteuid() or not DOCS.exists() or all(
+                folder.stat().st_mode & 0o001
+                for folder in (DOCS, *DOCS.parents)):
+            return DOCS
+        to = self.dir / 'docs'
+        if not to.exists():
+            shutil.copytree(DOCS, to)
         return to
 
     def nginx_env(self):
