@@ -205,7 +205,12 @@ settle()
     source=${opt_source:-${setting[TRADING_SOURCE]:-simulator}}
 
     case $source in
-    simulator | live | replay:?*) ;;
+    simulator | live) ;;
+    replay:?*)
+        # in root's home, for instance
+        [ -z "$user" ] || chpst -u "$user" test -r "${source#replay:}" ||
+            fail "$source: marketd runs as $user, who cannot read that file"
+        ;;
     *) fail "TRADING_SOURCE: \"$source\" is neither simulator nor live" ;;
     esac
 }

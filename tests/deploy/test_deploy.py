@@ -176,6 +176,17 @@ class Deploy(unittest.TestCase):
         self.assertEqual(self.deploy('reload')[0], 0)
         self.pages(self.deploy('restart')[1])
 
+    @unittest.skipUnless(os.geteuid() == 0, 'marketd runs as we do')
+    def test_a_replay_that_marketd_cannot_read(self):
+        with tempfile.TemporaryDirectory(dir='/dev/shm') as closed:
+            file = Path(closed, 'file')
+            file.touch()
+            code, said = self.deploy('up', '--port', str(self.port),
+                                     '--source', f'replay:{file}')
+        self.assertEqual(code, 1, said)
+        self.assertIn('marketd runs as www-data, who cannot read', said)
+        self.assertEqual(self.pids_of_the_state(), [])
+
     def test_without_npm_the_market_comes_up_and_says_what_to_do(self):
         with tempfile.TemporaryDirectory(dir='/dev/shm') as other:
             # the same checkout, but for the pages and an npm that reaches
