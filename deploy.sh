@@ -124,7 +124,8 @@ parse()
 # tools: what must be installed and built before anything can run
 tools()
 {
-    local targets=(build/marketd build/ngx_http_trading_module.so)
+    local targets=(build/marketd build/ngx_http_trading_module.so
+        build/tradingctl)
 
     step "checking packages"
     if [ -e Makefile ]; then
@@ -320,6 +321,9 @@ urls()
     note ""
     note "try:  curl -s $base/api/v1/market/prices/BTC"
     note "      curl -N '$base/sse?channels=prices&symbols=BTC'"
+    if [ -x build/tradingctl ]; then
+        note "      build/tradingctl top --run-dir $state/run --url $base"
+    fi
 }
 
 cmd_up()
