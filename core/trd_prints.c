@@ -48,7 +48,8 @@ trd_prints_trade(trd_prints_t *p, const trd_binance_trade_t *t,
     const trd_limits_t *limits, int64_t now_ms, trd_refused_t *refused,
     trd_print_t *out, trd_prints_gap_t *gap)
 {
-    int  later;
+    int       later;
+    uint64_t  ahead;
 
     *out = t->print;
     *gap = TRD_PRINTS_WHOLE;
@@ -62,6 +63,13 @@ trd_prints_trade(trd_prints_t *p, const trd_binance_trade_t *t,
     if (out->ms > now_ms + limits->max_future_ms) {
         *refused = TRD_REFUSED_FUTURE;
         return 0;
+    }
+
+    /* two links are read in no order: what one was ahead of comes later */
+
+    if (out->first_id >= p->late && out->last_id < p->late_end) {
+        p->late = out->last_id + 1;
+        return 1;
     }
 
     later = out->ms > p->ms + (p->broken ? 0 : TRD_PRINTS_ANEW_MS);
@@ -78,6 +86,7 @@ trd_prints_trade(trd_prints_t *p, const trd_binance_trade_t *t,
         /* what is missing since a break is asked for already */
         *gap = p->broken ? TRD_PRINTS_WHOLE : TRD_PRINTS_HOLE;
         p->ms = 0;
+        p->late_end = 0;
 
     } else if (out->first_id <= p->id) {
 
@@ -93,6 +102,13 @@ trd_prints_trade(trd_prints_t *p, const trd_binance_trade_t *t,
         }
 
         *gap = TRD_PRINTS_HOLE;
+    }
+
+    ahead = out->first_id > p->id ? out->first_id - p->id - 1 : 0;
+
+    if (p->id && ahead && ahead <= TRD_PRINTS_LATE) {
+        p->late = p->id + 1;
+        p->late_end = out->first_id;
     }
 
     p->id = out->last_id;

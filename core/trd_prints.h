@@ -29,9 +29,14 @@
 #define TRD_PRINTS_ANEW_MS     5000
 #define TRD_PRINTS_LEAP        1000000
 
+/* so many may still come of the other link, when one is ahead of it */
+#define TRD_PRINTS_LATE        1000
+
 /* zeroed: nothing was heard */
 typedef struct {
     uint64_t  id;               /* of the last trade; 0 = none */
+    uint64_t  late, late_end;   /* ids before it that were not had: from the
+                                   one up to, without, the other */
     int64_t   ms;               /* the latest time of a trade */
     int64_t   kline_ms;         /* when the last kline was sent */
     uint8_t   broken;           /* the connection is new, see below */

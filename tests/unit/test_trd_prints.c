@@ -74,6 +74,34 @@ test_trade_counts_once(void **state)
 }
 
 
+/* of two links the new one may be read first */
+static void
+test_late_of_the_other_link(void **state)
+{
+    (void) state;
+    memset(&p, 0, sizeof(p));
+
+    assert_true(one(100, NOW - 100));
+    trd_prints_broken(&p);
+    assert_true(one(105, NOW - 50) && gap == TRD_PRINTS_WHOLE);
+
+    assert_true(one(101, NOW - 90) && gap == TRD_PRINTS_WHOLE);
+    assert_int_equal(out.first_id, 101);
+    assert_false(one(101, NOW - 90));
+    assert_true(several(103, 104, NOW - 60));
+    assert_false(one(103, NOW - 60));
+    assert_false(one(102, NOW - 70));       /* they come in their order */
+    assert_false(one(105, NOW - 50));
+    assert_true(one(106, NOW - 40) && gap == TRD_PRINTS_WHOLE);
+    assert_int_equal(p.id, 106);
+
+    /* not of any distance: those are ids that are wrong, or anew */
+    assert_true(one(106 + TRD_PRINTS_LATE + 2, NOW - 30)
+                && gap == TRD_PRINTS_HOLE);
+    assert_false(one(107, NOW - 39));
+}
+
+
 static void
 test_trade_of_the_future_is_refused(void **state)
 {
@@ -196,6 +224,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_trade_counts_once),
+        cmocka_unit_test(test_late_of_the_other_link),
         cmocka_unit_test(test_trade_of_the_future_is_refused),
         cmocka_unit_test(test_ids_anew_on_a_new_connection),
         cmocka_unit_test(test_one_wrong_id_silences_nobody),
