@@ -452,6 +452,7 @@ ngx_http_trading_stream_close(ngx_http_trading_stream_t *s, ngx_uint_t code,
     }
 
     s->end = why;
+    s->closing = 1;                     /* nothing may follow it */
 
     if (s->websocket) {
         ngx_http_trading_out_raw(s, frame,
@@ -463,7 +464,6 @@ ngx_http_trading_stream_close(ngx_http_trading_stream_t *s, ngx_uint_t code,
         return;
     }
 
-    s->closing = 1;
     ngx_http_trading_hub_closing(ngx_http_trading_hub(NULL), s);
     ngx_http_trading_stream_closed(s);
 }

@@ -534,7 +534,9 @@ ngx_int_t ngx_http_trading_lag_mark(ngx_http_trading_stream_t *s,
 void ngx_http_trading_lag_missed(ngx_http_trading_stream_t *s,
     ngx_uint_t channel, uint64_t n);
 ngx_int_t ngx_http_trading_lag_news_of(ngx_http_trading_hub_t *hub,
-    ngx_http_trading_stream_t *s, ngx_uint_t channel);
+    ngx_http_trading_stream_t *s, ngx_uint_t channel, uint64_t seq);
+ngx_flag_t ngx_http_trading_lag_full(ngx_http_trading_stream_t *s,
+    ngx_uint_t quarters);
 ngx_int_t ngx_http_trading_lag_refill(ngx_http_trading_stream_t *s);
 ngx_int_t ngx_http_trading_lag_id(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);

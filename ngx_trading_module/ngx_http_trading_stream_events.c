@@ -28,7 +28,7 @@ static ngx_int_t ngx_http_trading_events_read(ngx_http_trading_hub_t *hub);
 static ngx_uint_t ngx_http_trading_events_event(ngx_http_trading_hub_t *hub,
     uint64_t pos, const trd_event_t *event);
 static ngx_str_t ngx_http_trading_events_form(ngx_http_trading_hub_t *hub,
-    ngx_http_trading_stream_t *s, ngx_uint_t topic);
+    ngx_http_trading_stream_t *s, ngx_uint_t topic, ngx_uint_t which);
 static void ngx_http_trading_events_give(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, ngx_uint_t topic);
 static ngx_uint_t ngx_http_trading_events_send(ngx_http_trading_hub_t *hub,
@@ -42,7 +42,8 @@ static void ngx_http_trading_events_resync(ngx_http_trading_hub_t *hub,
 static ngx_flag_t ngx_http_trading_events_object(u_char *body, size_t len);
 
 
-/* the message that is being given out, of this worker */
+/* the messages that are being given out, of this worker: the newest, and one
+   of before, which may have to be written while that one is given out */
 static struct {
     u_char    space[TRD_UPDATE_HEAD_MAX + TRD_EVENT_BODY_MAX + 1];
     u_char   *text;
@@ -51,10 +52,13 @@ static struct {
                   [ngx_http_trading_form_max(TRD_UPDATE_HEAD_MAX
                                              + TRD_EVENT_BODY_MAX + 1)];
     size_t    form_len[NGX_HTTP_TRADING_F_N];   /* 0: not written yet */
-} ngx_http_trading_event;
+} ngx_http_trading_event[2];
 
-#define ngx_http_trading_event_body                                           \
-    (ngx_http_trading_event.space + TRD_UPDATE_HEAD_MAX)
+#define NGX_HTTP_TRADING_EVENT_NEW     0
+#define NGX_HTTP_TRADING_EVENT_BEFORE  1
+
+#define ngx_http_trading_event_body(which)                                    \
+    (ngx_http_trading_event[which].space + TRD_UPDATE_HEAD_MAX)
 
 
 /* after its subscriptions changed: does the stream follow its account? */
@@ -222,7 +226,8 @@ ngx_http_trading_events_read(ngx_http_trading_hub_t *hub)
         pos = feed->pos;
 
         rc = trd_events_read(feed->file, &pos, &event,
-                             ngx_http_trading_event_body);
+                             ngx_http_trading_event_body(
+                                                 NGX_HTTP_TRADING_EVENT_NEW));
 
         if (rc == TRD_AGAIN) {
             return NGX_OK;
@@ -329,10 +334,11 @@ ngx_http_trading_events_make(ngx_http_trading_hub_t *hub,
     char          head[TRD_UPDATE_HEAD_MAX];
     u_char       *to;
     size_t        n;
-    ngx_uint_t    topic;
+    ngx_uint_t    topic, which;
     trd_writer_t  w;
 
-    to = ngx_http_trading_event_body;
+    which = body ? NGX_HTTP_TRADING_EVENT_BEFORE : NGX_HTTP_TRADING_EVENT_NEW;
+    to = ngx_http_trading_event_body(which);
 
     if (body) {
         ngx_memcpy(to, body, event->len);
@@ -355,11 +361,11 @@ ngx_http_trading_events_make(ngx_http_trading_hub_t *hub,
     n = trd_writer_len(&w);
     to[event->len] = '}';
 
-    ngx_http_trading_event.text = to - n;
-    ngx_http_trading_event.len = n + event->len + 1;
-    ngx_memcpy(ngx_http_trading_event.text, head, n);
-    ngx_memzero(ngx_http_trading_event.form_len,
-                sizeof(ngx_http_trading_event.form_len));
+    ngx_http_trading_event[which].text = to - n;
+    ngx_http_trading_event[which].len = n + event->len + 1;
+    ngx_memcpy(ngx_http_trading_event[which].text, head, n);
+    ngx_memzero(ngx_http_trading_event[which].form_len,
+                sizeof(ngx_http_trading_event[which].form_len));
 
     return NGX_OK;
 }
@@ -394,7 +400,7 @@ ngx_http_trading_events_object(u_char *body, size_t len)
 /* the message that was made, in the form that a stream takes */
 static ngx_str_t
 ngx_http_trading_events_form(ngx_http_trading_hub_t *hub,
-    ngx_http_trading_stream_t *s, ngx_uint_t topic)
+    ngx_http_trading_stream_t *s, ngx_uint_t topic, ngx_uint_t which)
 {
     size_t      *len;
     ngx_str_t    message;
@@ -404,14 +410,15 @@ ngx_http_trading_events_form(ngx_http_trading_hub_t *hub,
 
     form = (s->form == NGX_HTTP_TRADING_F_DEFLATE) ? NGX_HTTP_TRADING_F_FRAME
                                                    : s->form;
-    message.data = ngx_http_trading_event.form[form];
-    len = &ngx_http_trading_event.form_len[form];
+    message.data = ngx_http_trading_event[which].form[form];
+    len = &ngx_http_trading_event[which].form_len[form];
 
     if (*len == 0) {
         *len = ngx_http_trading_form_write(hub, form,
                                            ngx_http_trading_topic_update(topic),
-                                           0, ngx_http_trading_event.text,
-                                           ngx_http_trading_event.len,
+                                           0,
+                                           ngx_http_trading_event[which].text,
+                                           ngx_http_trading_event[which].len,
                                            message.data);
     }
 
@@ -431,12 +438,14 @@ ngx_http_trading_events_put(ngx_http_trading_hub_t *hub,
     ngx_str_t  message;
 
     rc = ngx_http_trading_lag_news_of(hub, s,
-                                      ngx_http_trading_topic_channel(topic));
+                                      ngx_http_trading_topic_channel(topic),
+                                      hub->feed.told);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    message = ngx_http_trading_events_form(hub, s, topic);
+    message = ngx_http_trading_events_form(hub, s, topic,
+                                           NGX_HTTP_TRADING_EVENT_BEFORE);
     rc = ngx_http_trading_lag_append(s, message.data, message.len,
                                      s->lag->last == s->lag->pos);
     if (rc == NGX_OK) {
@@ -461,10 +470,11 @@ ngx_http_trading_events_give(ngx_http_trading_hub_t *hub,
 
     /* nothing overtakes the news of what is missing */
 
-    rc = ngx_http_trading_lag_news_of(hub, s, channel);
+    rc = ngx_http_trading_lag_news_of(hub, s, channel, hub->feed.told);
 
     if (rc == NGX_OK) {
-        message = ngx_http_trading_events_form(hub, s, topic);
+        message = ngx_http_trading_events_form(hub, s, topic,
+                                               NGX_HTTP_TRADING_EVENT_NEW);
         rc = ngx_http_trading_out_event(s, message.data, message.len);
     }
 

@@ -506,6 +506,8 @@ ngx_http_trading_hub_resync(ngx_http_trading_hub_t *hub)
 {
     u_char  *p, text[256];
 
+    hub->fresh = 1;
+
     p = ngx_sprintf(text, "{\"type\":\"resync\",\"epoch\":%uL,\"seq\":%uL,"
                     "\"reason\":\"new_board\"}", hub->generation,
                     hub->cursor);
@@ -517,7 +519,6 @@ ngx_http_trading_hub_resync(ngx_http_trading_hub_t *hub)
     }
 
     ngx_http_trading_subject_all(hub, hub->cursor);
-    hub->fresh = 1;
 
     ngx_http_trading_wake_close(hub);
     ngx_http_trading_wake_open(hub);

@@ -20,7 +20,7 @@ static ngx_int_t ngx_http_trading_lag_news(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s);
 static ngx_int_t ngx_http_trading_lag_tell(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, ngx_uint_t channel, const char *type,
-    uint64_t *count, ngx_flag_t must);
+    uint64_t *count, uint64_t seq, ngx_flag_t must);
 
 
 ngx_http_trading_lag_t *
@@ -41,7 +41,7 @@ ngx_http_trading_lag(ngx_http_trading_stream_t *s)
 
     s->lag->stream = s;
     s->lag->from = hub->told_before;
-    s->lag->sure = hub->told_before;
+    s->lag->sure = hub->fresh ? 0 : hub->told_before;
     s->lag->since = ngx_current_msec;
     s->lag->sent = s->request->connection->sent;
     ngx_queue_insert_tail(&hub->lags, &s->lag->link);
@@ -279,7 +279,6 @@ ngx_http_trading_lag_missed(ngx_http_trading_stream_t *s, ngx_uint_t channel,
 ngx_int_t
 ngx_http_trading_lag_refill(ngx_http_trading_stream_t *s)
 {
-    ngx_int_t                rc;
     ngx_http_trading_hub_t  *hub;
     ngx_http_trading_lag_t  *lag;
 
@@ -290,18 +289,13 @@ ngx_http_trading_lag_refill(ngx_http_trading_stream_t *s)
         return NGX_DONE;                /* nothing may follow a goodbye */
     }
 
-    rc = ngx_http_trading_lag_news(hub, s);
+    /* each leaves room for what is behind it, so that none waits for ever */
 
-    if (rc == NGX_OK) {
-        rc = ngx_http_trading_past_refill(hub, s);
-    }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_trading_replay_refill(hub, s);
-    }
-
-    if (rc != NGX_OK) {
-        return (rc == NGX_DECLINED) ? NGX_OK : rc;
+    if (ngx_http_trading_lag_news(hub, s) != NGX_OK
+        || ngx_http_trading_past_refill(hub, s) == NGX_ERROR
+        || ngx_http_trading_replay_refill(hub, s) == NGX_ERROR)
+    {
+        return NGX_ERROR;
     }
 
     if (lag->topics && ngx_http_trading_owed_refill(hub, s) != NGX_OK) {
@@ -316,7 +310,29 @@ ngx_http_trading_lag_refill(ngx_http_trading_stream_t *s)
         }
     }
 
+    /* what was found to be missing meanwhile */
+
+    if (ngx_http_trading_lag_news(hub, s) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return (lag->last > lag->pos) ? NGX_OK : NGX_DONE;
+}
+
+
+/* Have so many quarters of the bound been used, and does something else wait
+   for the rest? */
+ngx_flag_t
+ngx_http_trading_lag_full(ngx_http_trading_stream_t *s, ngx_uint_t quarters)
+{
+    ngx_http_trading_lag_t       *lag;
+    ngx_http_trading_loc_conf_t  *lcf;
+
+    lag = s->lag;
+    lcf = ngx_http_get_module_loc_conf(s->request, ngx_http_trading_module);
+
+    return (lag->topics || (lag->event_topics && quarters < 3))
+           && lag->last - lag->pos > lcf->stream_buffer / 4 * quarters;
 }
 
 
@@ -325,6 +341,7 @@ static ngx_int_t
 ngx_http_trading_lag_news(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s)
 {
+    uint64_t                 seq;
     ngx_int_t                rc;
     ngx_uint_t               i;
     ngx_http_trading_lag_t  *lag;
@@ -332,12 +349,21 @@ ngx_http_trading_lag_news(ngx_http_trading_hub_t *hub,
     lag = s->lag;
 
     for (i = 0; i < TRD_CHANNEL_N; i++) {
+
+        /* of trades those that follow are later than those that are missed */
+
+        seq = (i >= TRD_CHANNEL_PRIVATE) ? hub->feed.told
+              : (i != TRD_CHANNEL_TRADES) ? lag->from
+              : lag->past ? ngx_min(lag->past_at,
+                                    ngx_http_trading_hub_told(hub, s))
+              : ngx_http_trading_hub_told(hub, s);
+
         rc = ngx_http_trading_lag_tell(hub, s, i, "skipped", &lag->skipped[i],
-                                       1);
+                                       seq, 1);
 
         if (rc == NGX_OK) {
             rc = ngx_http_trading_lag_tell(hub, s, i, "missed",
-                                           &lag->missed[i], 1);
+                                           &lag->missed[i], seq, 1);
         }
 
         if (rc != NGX_OK) {
@@ -349,25 +375,25 @@ ngx_http_trading_lag_news(ngx_http_trading_hub_t *hub,
 }
 
 
-/* NGX_DECLINED: what was missed of the channel cannot be told yet, so that
-   nothing more of it may follow */
+/* What was missed of the channel up to seq.  NGX_DECLINED: it cannot be told
+   yet, so that nothing more of it may follow. */
 ngx_int_t
 ngx_http_trading_lag_news_of(ngx_http_trading_hub_t *hub,
-    ngx_http_trading_stream_t *s, ngx_uint_t channel)
+    ngx_http_trading_stream_t *s, ngx_uint_t channel, uint64_t seq)
 {
     if (s->lag == NULL) {
         return NGX_OK;
     }
 
     return ngx_http_trading_lag_tell(hub, s, channel, "missed",
-                                     &s->lag->missed[channel], 0);
+                                     &s->lag->missed[channel], seq, 0);
 }
 
 
 static ngx_int_t
 ngx_http_trading_lag_tell(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, ngx_uint_t channel, const char *type,
-    uint64_t *count, ngx_flag_t must)
+    uint64_t *count, uint64_t seq, ngx_flag_t must)
 {
     char          text[256];
     ngx_int_t     rc;
@@ -386,9 +412,7 @@ ngx_http_trading_lag_tell(ngx_http_trading_hub_t *hub,
            : trd_channel_name(channel);
 
     trd_writer_init(&w, text, sizeof(text));
-    trd_lag_json(&w, type, name, *count,
-                 (channel < TRD_CHANNEL_PRIVATE) ? s->lag->from
-                                                 : hub->feed.told);
+    trd_lag_json(&w, type, name, *count, seq);
 
     rc = ngx_http_trading_lag_text(hub, s, type, (u_char *) w.start,
                                    trd_writer_len(&w), must);

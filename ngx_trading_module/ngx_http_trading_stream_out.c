@@ -275,7 +275,8 @@ ngx_http_trading_out_rest(ngx_http_trading_hub_t *hub,
 
             /* nothing overtakes the news of what is missing */
 
-            rc = ngx_http_trading_lag_news_of(hub, s, TRD_CHANNEL_TRADES);
+            rc = ngx_http_trading_lag_news_of(hub, s, TRD_CHANNEL_TRADES,
+                                              it->seq - 1);
 
             if (rc == NGX_OK) {
                 rc = ngx_http_trading_lag_text(hub, s, it->missed
@@ -499,7 +500,7 @@ ngx_http_trading_out_ready(ngx_http_trading_stream_t *s)
 
         rc = ngx_http_trading_lag_refill(s);
 
-        if (rc == NGX_DONE && s->lag->past) {
+        if (rc == NGX_DONE && s->lag->past && !s->closing) {
             return;                     /* the next batch goes on with them */
         }
 

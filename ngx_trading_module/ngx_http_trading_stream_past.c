@@ -15,6 +15,8 @@
 #include "trd_board_series.h"
 #include "trd_stream_json.h"
 
+static void ngx_http_trading_past_overtaken(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s);
 static ngx_int_t ngx_http_trading_past_trade(ngx_http_trading_hub_t *hub,
     ngx_http_trading_stream_t *s, uint32_t instrument, uint64_t seq);
 
@@ -97,12 +99,12 @@ ngx_http_trading_past_refill(ngx_http_trading_hub_t *hub,
         rc = trd_board_journal(hub->board, lag->past_at + 1, &i, &change);
 
         if (rc == TRD_NOT_FOUND) {
+            ngx_http_trading_past_overtaken(hub, s);
+            continue;
+        }
 
-            /* it was overtaken: how many are gone nobody knows, at least one */
-
-            ngx_http_trading_lag_missed(s, TRD_CHANNEL_TRADES, 1);
-            lag->past_at = told;
-            break;
+        if (ngx_http_trading_lag_full(s, 2)) {
+            return NGX_DECLINED;
         }
 
         if (rc == TRD_OK && change == TRD_CHANGE_TRADE && i < hub->n
@@ -123,6 +125,41 @@ ngx_http_trading_past_refill(ngx_http_trading_hub_t *hub,
     }
 
     return NGX_OK;
+}
+
+
+/* The journal went around: on from the oldest entry that it holds.  How many
+   trades are gone nobody knows, but no fewer than the rings still have. */
+static void
+ngx_http_trading_past_overtaken(ngx_http_trading_hub_t *hub,
+    ngx_http_trading_stream_t *s)
+{
+    uint32_t                 i;
+    uint64_t                 newest, oldest, n;
+    trd_trade_t              first, next;
+    ngx_http_trading_lag_t  *lag;
+
+    lag = s->lag;
+    newest = trd_board_seq(hub->board);
+    oldest = newest - ngx_min(newest, hub->board->journal_mask);
+    oldest = ngx_max(oldest, lag->past_at + 1);
+    n = 0;
+
+    for (i = 0; i < hub->n; i++) {
+        if (lag->past[i]
+            && trd_board_trade_after(hub->board, i,
+                                     ngx_max(lag->past[i], lag->past_at),
+                                     &first)
+               == TRD_OK
+            && first.seq <= oldest
+            && trd_board_trade_after(hub->board, i, oldest, &next) == TRD_OK)
+        {
+            n += next.number - first.number;
+        }
+    }
+
+    ngx_http_trading_lag_missed(s, TRD_CHANNEL_TRADES, ngx_max(n, 1));
+    lag->past_at = ngx_min(oldest, ngx_http_trading_hub_told(hub, s));
 }
 
 
@@ -147,7 +184,7 @@ ngx_http_trading_past_trade(ngx_http_trading_hub_t *hub,
 
     /* nothing overtakes the news of what is missing */
 
-    rc = ngx_http_trading_lag_news_of(hub, s, TRD_CHANNEL_TRADES);
+    rc = ngx_http_trading_lag_news_of(hub, s, TRD_CHANNEL_TRADES, seq - 1);
 
     if (rc != NGX_OK) {
         return rc;

@@ -354,7 +354,10 @@ ngx_http_trading_replay_refill(ngx_http_trading_hub_t *hub,
     rc = NGX_OK;
 
     while (rc == NGX_OK && n <= feed->number) {
-        rc = ngx_http_trading_replay_event(hub, s, n++, hash);
+        rc = ngx_http_trading_lag_full(s, 3)
+             ? NGX_DECLINED
+             : ngx_http_trading_replay_event(hub, s, n, hash);
+        n++;
     }
 
     /* as far as that each channel has been looked through */

@@ -6,20 +6,24 @@ read, news of what is missing before what follows it, tokens that claim no
 more than was sent, and work that is refused without an end."""
 
 import os
+import re
 import signal
 import socket
 import sys
+import threading
 import time
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from stack import Stack, wait_for                               # noqa: E402
+from stack import Stack, free_port, wait_for                    # noqa: E402
 from streams import (Board, counted, directives,                # noqa: E402
                      small_sockets, updates)
-from test_account_streams import Accounts, Writer               # noqa: E402
-from ws import PONG, Closed, Sse, Ws, frame                     # noqa: E402
+from test_account_streams import (Accounts, Socket, Writer,      # noqa: E402
+                                  follow)
+from test_stream_defects import certificate                     # noqa: E402
+from ws import PONG, Closed, Sse, Ws, any_tls, frame            # noqa: E402
 
 
 class Resumed(unittest.TestCase):
@@ -93,6 +97,28 @@ class Resumed(unittest.TestCase):
             fast.drop()
             slow.drop()
 
+    def test_trades_of_before_hold_up_no_price(self):
+        with Stack(env={'SIMULATOR_RATE': 3000},
+                   edit=small_sockets(directives(buffer='16k',
+                                                 slow='60s'))) as stack:
+            with Ws(stack.port) as ws:
+                epoch, begun = ws.connected['epoch'], ws.connected['seq']
+            time.sleep(8)
+            ws = Ws(stack.port, rcvbuf=2048)
+            ws.say('subscribe', channels=['prices'], symbols=['BTC'])
+            ws.until('subscribed')
+            ws.say('subscribe', channels=['trades'], seq=begun, epoch=epoch)
+            end = time.monotonic() + 5
+            while time.monotonic() < end:
+                try:
+                    ws.message(0.01)
+                except TimeoutError:
+                    pass
+                time.sleep(0.02)
+            self.assertGreater(len(updates(ws.messages, 'trades')), 50)
+            self.assertGreater(len(updates(ws.messages, 'prices')), 2)
+            ws.drop()
+
     def test_what_is_missing_is_told_before_what_follows(self):
         with Stack(env={'SIMULATOR_RATE': 3000}, edit=small_sockets(
                 directives(buffer='16k', slow='60s'))) as stack:
@@ -157,6 +183,121 @@ class Account(Accounts):
                          list(range(11, 1004)))
         self.assertEqual({m['type'] for m in got}, {'order_update', 'alert'})
         self.assertEqual(sock.now(), [])
+
+
+    def behind(self):
+        """alice, amid 600 orders of hers that she has not read yet."""
+        self.writer.end()
+        self.writer = Writer(self.path, 8, 256 << 10)
+        self.socket('bob', 'orders')        # somebody follows all the time
+        self.writer.write(*(('alice', 'orders', {'i': i, 'fill': 'y' * 250})
+                            for i in range(600)))
+        wait_for(lambda: self.metric('trading_stream_events_total') >= 600,
+                 'it was read')
+        sock = self.socket('alice', receive=4096)
+        sock.say(type='subscribe', channels=['orders'], seq=1, epoch=8)
+        self.assertEqual(sock.hear()['recovered'], True)
+        time.sleep(0.3)
+        return sock
+
+    def accounted(self, sock, number):
+        """All up to that number came, or may have been missed."""
+        got = sock.now() + sock.now()
+        came = [m['seq'] for m in got if m['type'] == 'order_update']
+        missed = [m for m in got if m['type'] == 'missed']
+        self.assertEqual(came, sorted(set(came)))
+        self.assertTrue(missed)
+        self.assertGreaterEqual(len(came) + sum(m['missed'] for m in missed),
+                                number - 1)
+        self.assertGreaterEqual(missed[-1]['seq'], came[-1])
+
+    def test_overwritten_while_it_did_not_read(self):
+        sock = self.behind()
+        for _ in range(8):
+            self.writer.write(*(('carol', 'orders', {'fill': 'z' * 250})
+                                for _ in range(150)))
+            time.sleep(0.1)
+        self.accounted(sock, 600)
+
+    def test_overrun_while_it_did_not_read(self):
+        sock = self.behind()
+        pids = self.stack.worker_pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        self.writer.write(*(('alice', 'orders', {'fill': 'z' * 250})
+                            for _ in range(1500)))
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(0.3)
+        self.accounted(sock, 2100)
+
+
+class Shared(unittest.TestCase):
+    """Two streams of one account, of which one resumes through TLS."""
+
+    def test_new_events_are_nobody_s_old_ones(self):
+        port = free_port()
+        stack = Stack(nginx=False)
+        writer = None
+        try:
+            crt, key = certificate(stack.dir)
+
+            def edit(text):
+                text = follow(text)
+                line = re.search(rf' *listen +127.0.0.1:{stack.port}.*\n',
+                                 text)[0]
+                return text.replace(
+                    line, line + f'listen 127.0.0.1:{port} ssl sndbuf=32k;\n'
+                    f'ssl_certificate {crt};\nssl_certificate_key {key};\n',
+                    1)
+            stack.edit = edit
+            writer = Writer(stack.run / 'events', 7, 8 << 20)
+            stack.start_nginx()
+            bob = Socket(stack.port, '/ws?as=bob')
+            bob.say(type='subscribe', channels=['orders'])
+            bob.until('subscribed')         # so that all is read as it comes
+            writer.write(*(('alice', 'orders', {'i': i, 'fill': 'y' * 3000})
+                           for i in range(2400)))
+            time.sleep(0.5)
+            behind = Ws(port, '/ws?as=alice', tls=any_tls(), rcvbuf=4096)
+            behind.say('subscribe', channels=['alerts'])
+            behind.until('subscribed')
+            behind.say('subscribe', channels=['orders'], seq=1, epoch=7)
+            behind.until('subscribed', channel='orders')
+            live = Socket(stack.port, '/ws?as=alice')
+            live.hear()
+            live.say(type='subscribe', channels=['alerts'])
+            live.hear()
+            stop = threading.Event()
+
+            def read():
+                behind.sock.settimeout(0.2)
+                while not stop.is_set():
+                    try:
+                        behind.sock.recv(3000)
+                    except TimeoutError:
+                        pass
+                    time.sleep(0.001)
+            reader = threading.Thread(target=read)
+            reader.start()
+            try:
+                for _ in range(120):
+                    numbers = writer.write(*(('alice', 'alerts', {'k': k})
+                                             for k in range(60)))
+                    got = [live.hear() for _ in numbers]
+                    self.assertEqual([m.get('seq') for m in got], numbers)
+                    self.assertEqual({m['type'] for m in got}, {'alert'})
+            finally:
+                stop.set()
+                reader.join()
+            bob.close()
+            live.close()
+            behind.drop()
+        finally:
+            if writer:
+                writer.end()
+            stack.end()
+            stack.judge()
 
 
 class Tokens(unittest.TestCase):
