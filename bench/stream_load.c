@@ -32,7 +32,7 @@
 #define LOAD_KEPT     32        /* of a message whose price is not read */
 #define LOAD_SAMPLED  512
 #define LOAD_MUTE_BUF 16384     /* what a mute one's socket takes */
-#define LOAD_BITS     5         /* buckets are at most 1/32 wide */
+#define LOAD_BITS     7         /* buckets are at most 1/128 wide */
 #define LOAD_BUCKETS  (64 << LOAD_BITS)
 
 typedef struct {
@@ -84,7 +84,7 @@ load_failed(const char *what)
 }
 
 
-/* values below 32 have their own bucket, above it is 1/32 of the value */
+/* values below 128 have their own bucket, above it is 1/128 of the value */
 
 static unsigned
 load_bucket(int64_t us)
