@@ -176,6 +176,11 @@ class Worlds:
         time.sleep(0.1)
         return stack
 
+    def make_moving(self):
+        """Of all instruments: whatever the simulated day is like, the bits of
+        some of them move."""
+        return Stack(env={'SIMULATOR_RATE': 2000})
+
     def make_cramped(self):
         """Whose streams are soon full; of all instruments."""
         return Stack(env={'SIMULATOR_RATE': 2000}, edit=cramped)
